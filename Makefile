@@ -1,0 +1,88 @@
+# genlab: `make lab` opens the series, `make test` checks everything, `make help` lists the rest.
+#
+# Every target sets up .venv first where it is missing or older than what it is made from.
+# TORCH=cpu takes torch without CUDA (0.2 GB instead of 5 GB): the choice is made once, at set-up.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint types unit notebook-tests browser-tests notebooks bench wheel lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.set-up
+UV := $(shell command -v uv)
+PYTEST := $(BIN)/python -m pytest -q
+# Two tests run at a time, with a core each: more threads would only wait for one another.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Kernels run in notebooks/, so a relative path would lead elsewhere there.
+ifneq ($(GENLAB_DATA),)
+export GENLAB_DATA := $(abspath $(GENLAB_DATA))
+endif
+ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
+SCREEN := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname -s)))
+BROWSER_FLAG := $(if $(SCREEN),,--no-browser)
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(SETUP): pyproject.toml requirements.lock
+ifeq ($(UV),)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "genlab needs Python 3.11 to 3.13 and $(PYTHON) is another: make lab PYTHON=/path/to/python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo "venv is missing: install your system's python3-venv, or uv"; exit 1; }
+	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip install --quiet uv)
+else
+	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' .venv
+endif
+ifeq ($(TORCH),cpu)
+	$(or $(UV),$(BIN)/uv) pip install --python $(BIN)/python --torch-backend cpu $$(grep -E '^torch(vision)?==' requirements.lock)
+else ifneq ($(TORCH),)
+	@echo "TORCH=$(TORCH) is unknown: TORCH=cpu, or nothing for the default"; exit 1
+endif
+	@echo "Setting up .venv (several GB and a few minutes the first time) ..."
+	$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) -r requirements.lock
+	$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) --no-deps --editable .
+	@touch $@
+
+lab: $(SETUP)  ## open the series in JupyterLab
+	@echo "JupyterLab prints an address below: open it in a browser if none opens by itself."
+	$(BIN)/jupyter lab $(ROOT_FLAG) $(BROWSER_FLAG) $(LAB_ARGS) notebooks/00_data.ipynb
+
+test: lint types unit notebook-tests browser-tests  ## set up, then every check: about ten minutes at most
+	@echo "All checks passed."
+
+lint: $(SETUP)  ## ruff, code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(SETUP)  ## mypy, code and notebooks
+	$(BIN)/mypy genlab notebooks/execute.py tests benchmarks
+	$(BIN)/nbqa mypy notebooks
+
+unit: $(SETUP)  ## the unit tests
+	$(ONE_THREAD) $(PYTEST) -n 2 --dist loadfile tests --ignore tests/browser
+
+notebook-tests: $(SETUP)  ## every notebook through nbval, in the smoke profile
+	$(ONE_THREAD) GENLAB_PROFILE=smoke $(PYTEST) -p no:cacheprovider --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout 300 -n 2 --dist loadfile notebooks
+
+browser-tests: $(SETUP)  ## notebook 05 in a headless Chromium, if there is one
+	$(PYTEST) -rs tests/browser
+
+notebooks: $(SETUP)  ## execute the series in place and keep its outputs
+	$(BIN)/python notebooks/execute.py $(ONLY)
+
+bench: $(SETUP)  ## training speed against a plain loop with a DataLoader
+	$(BIN)/python benchmarks/training_speed.py
+
+wheel: $(SETUP)  ## build dist/genlab-*.whl, to upload to Colab
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+lock: $(SETUP)  ## pin today's newest versions in requirements.lock (needs uv)
+	@# torch pins its CUDA packages itself; left out here, the same file serves a CPU-only torch.
+	uv pip compile --quiet --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --extra dev --upgrade pyproject.toml | grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
+
+clean:  ## delete .venv and caches; runs/ and data/ stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info artifacts

@@ -1,0 +1,5 @@
+"""``python -m genlab`` is the command line."""
+
+from genlab.cli import main
+
+main()

@@ -1,0 +1,40 @@
+"""Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598).
+
+One network learns both to draw a given class and to draw anything: in training, a class is now and
+then replaced by the null class, whose id is ``num_classes``.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def drop_labels(labels: Tensor, num_classes: int, probability: float) -> Tensor:
+    """Replace each label, on its own and with the given probability, by the null class. Training only."""
+    dropped = torch.rand(len(labels), device=labels.device) < probability
+    return torch.where(dropped, num_classes, labels)
+
+
+def guided(
+    network: Callable[[Tensor, Tensor, Tensor], Tensor],
+    labels: Tensor,
+    num_classes: int,
+    guidance_scale: float = 1.0,
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """The network as a function of (x_t, t) that leans towards the labels (equation 6, w = scale - 1).
+
+    Scale 0 is unconditional, 1 conditional, more exaggerates what tells the class from the others.
+    """
+    null = torch.full_like(labels, num_classes)
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        if guidance_scale == 1:
+            return network(x, t, labels)
+        if guidance_scale == 0:
+            return network(x, t, null)
+        both = network(torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, null]))
+        conditional, unconditional = both.chunk(2)
+        return unconditional + guidance_scale * (conditional - unconditional)
+
+    return predict

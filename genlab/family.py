@@ -1,0 +1,143 @@
+"""The protocol that every family of generative models speaks: the whole house in one page.
+
+Training, evaluation and widgets know a model by this protocol alone. They never ask whether it is
+a VAE, a GAN or a diffusion model, so a fourth family is one more folder and one line in
+``genlab.zoo``.
+
+Images are float32 of shape (N, 1, 28, 28): in [-1, 1] where a method takes them from a batch, in
+[0, 1] where ``sample`` hands them to people.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from genlab.config import Settings
+from genlab.errors import GenlabError
+
+IMAGE_SHAPE = (1, 28, 28)
+
+
+class Loss(NamedTuple):
+    """One loss to step on.
+
+    Attributes:
+        network: the name, in ``Family.networks``, of the network whose optimiser steps on it.
+        value: a scalar with a graph behind it.
+        logged: the parts worth writing down, detached scalars.
+    """
+
+    network: str
+    value: Tensor
+    logged: Mapping[str, Tensor]
+
+
+@runtime_checkable
+class Family(Protocol):
+    """A generative model that can be trained, sampled and looked at."""
+
+    config: Settings
+    networks: nn.ModuleDict
+    """Named networks; each gets an optimiser of its own."""
+    num_classes: int | None
+    """How many class labels the model is conditioned on; None for an unconditional model."""
+
+    def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
+        """Yield the losses in the order in which the networks are to be stepped.
+
+        The loop steps a network before it asks for the next loss, so a later loss sees the earlier
+        step: a VAE and a diffusion model yield once, a GAN its detector's loss, then its forger's.
+
+        Args:
+            images: float32 in [-1, 1], (N, 1, 28, 28).
+            labels: int64, (N,).
+        """
+        ...
+
+    def sample(
+        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Make ``n`` images, float32 in [0, 1], (n, 1, 28, 28).
+
+        Args:
+            n: how many.
+            labels: int64 (n,), for conditional models; drawn uniformly if left out.
+            generator: a CPU generator: the same one gives the same images on any device.
+
+        Raises:
+            GenlabError: labels on an unconditional model, of another length, or out of range.
+        """
+        ...
+
+
+class State(Protocol):
+    """One state of a sampler on its way from noise to an image, images in about [-1, 1]."""
+
+    @property
+    def t(self) -> int:
+        """The noise level, from T - 1 down; -1 is the finished image."""
+        ...
+
+    @property
+    def x(self) -> Tensor:
+        """(N, 1, 28, 28)."""
+        ...
+
+    @property
+    def pred_original_sample(self) -> Tensor:
+        """The image expected at the end, seen from here."""
+        ...
+
+
+@runtime_checkable
+class Decodes(Family, Protocol):
+    """A family whose images come from a code in one step: VAE and GAN."""
+
+    @property
+    def latent_dim(self) -> int:
+        """Width of the code."""
+        ...
+
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28)."""
+        ...
+
+
+@runtime_checkable
+class Walks(Family, Protocol):
+    """A family whose images come from noise in many steps: diffusion."""
+
+    def trajectory(
+        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Iterator[State]:
+        """The states on the way to ``n`` images, pure noise first, the finished images last."""
+        ...
+
+
+def device_of(networks: nn.ModuleDict) -> torch.device:
+    """The device that the networks' weights are on."""
+    return next(networks.parameters()).device
+
+
+def choose_labels(
+    num_classes: int | None, n: int, labels: Tensor | None, generator: torch.Generator | None
+) -> Tensor | None:
+    """The labels that ``sample`` works with: checked if given, drawn if the model needs some."""
+    if num_classes is None:
+        if labels is not None:
+            raise GenlabError("this model is unconditional: it was trained without labels, leave them out")
+        return None
+    if labels is None:
+        return torch.randint(num_classes, (n,), generator=generator)
+    if labels.shape != (n,):
+        raise GenlabError(f"labels should be of shape ({n},), one per image, got {tuple(labels.shape)}")
+    if n and not (int(labels.min()) >= 0 and int(labels.max()) < num_classes):
+        raise GenlabError(f"labels should be in 0..{num_classes - 1}, got {labels.tolist()}")
+    return labels
+
+
+def count_parameters(networks: nn.Module) -> int:
+    """The number of trainable weights."""
+    return sum(p.numel() for p in networks.parameters() if p.requires_grad)
