@@ -33,7 +33,7 @@ if "google.colab" in sys.modules:
     repository = "{repository}"
     source = glob.glob("genlab-*.whl") or ([f"git+{{repository}}"] if repository else [])
     if not source:
-        raise SystemExit("Upload genlab-*.whl (made by `make wheel`) in the Files panel, then run this again.")
+        raise SystemExit("Upload genlab-*.whl (`make wheel` makes it) in the Files panel and run this again.")
     subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", source[0]])"""
 
 
