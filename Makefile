@@ -59,7 +59,7 @@ lint: $(SETUP)  ## ruff, code and notebooks
 types: $(SETUP)  ## mypy, code and notebooks
 	$(BIN)/mypy genlab notebooks/execute.py tests benchmarks
 	@# A reader of a notebook is spared annotations; what has types is still checked.
-	$(BIN)/nbqa mypy notebooks --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-any-generics --no-warn-return-any
+	$(BIN)/nbqa mypy notebooks --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-any-generics --no-warn-return-any --no-warn-unused-ignores
 
 unit: $(SETUP)  ## the unit tests
 	$(ONE_THREAD) $(PYTEST) -n 2 --dist loadfile tests --ignore tests/browser

@@ -127,6 +127,7 @@ def main(
         if set_up_only:
             notebook = nbformat.read(path, as_version=4)
             write_set_up(notebook)
+            tidy(notebook)
             nbformat.write(notebook, path)
         else:
             execute(path)

@@ -16,7 +16,7 @@ from genlab.widgets.latent import LatentExplorer
 from genlab.widgets.panel import Panel, WithStill
 from genlab.widgets.timestep import TimestepExplorer
 
-IMAGES = 10
+IMAGES, COLUMNS = 10, 5  # a block of two rows is narrow enough for three side by side
 
 
 class Comparison(WithStill):
@@ -35,13 +35,17 @@ class Comparison(WithStill):
         self, models: Mapping[str, Family], class_names: tuple[str, ...] = (), seed: int = 0
     ) -> None:
         self.models = dict(models)
-        self.alt = "Rows of images, one model under the other: " + ", ".join(models)
+        self.alt = "Images side by side, a block for each model: " + ", ".join(models)
         self.seed = widgets.BoundedIntText(description="seed", value=seed, min=0, max=9999)
         options = [("one of each", -1), *((name, i) for i, name in enumerate(class_names))]
         self.choice = widgets.Dropdown(description="class", options=options, value=-1)
         self.panels = {title: self._make_panel(title) for title in models}
-        parts = [part for title, panel in self.panels.items() for part in (self._head(title), panel)]
-        super().__init__([widgets.HBox([self.seed, self.choice]), *parts])
+        columns = [
+            widgets.VBox([self._head(title), panel], layout=widgets.Layout(width="336px"))
+            for title, panel in self.panels.items()
+        ]
+        side_by_side = widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap"))
+        super().__init__([widgets.HBox([self.seed, self.choice]), side_by_side])
         self.seed.observe(self.restart, "value")
         self.choice.observe(self.restart, "value")
 
@@ -60,19 +64,19 @@ class Comparison(WithStill):
             panel.attempt(lambda title=title: self._restart_one(title))  # type: ignore[misc]
 
     def still(self) -> NDArray[np.uint8]:
-        """The panels' pictures under each other."""
+        """The panels' pictures side by side."""
         pictures = [panel.still() for panel in self.panels.values()]
-        width = max(picture.shape[1] for picture in pictures)
-        return np.vstack(
-            [np.pad(p, ((0, 8), (0, width - p.shape[1])), constant_values=255) for p in pictures]
+        height = max(picture.shape[0] for picture in pictures)
+        return np.hstack(
+            [np.pad(p, ((0, height - p.shape[0]), (0, 12)), constant_values=255) for p in pictures]
         )
 
     def _make_panel(self, title: str) -> Panel:
         model = self.models[title]
         if isinstance(model, Walks):
-            return TimestepExplorer(self._walk(model))
+            return TimestepExplorer(self._walk(model), columns=COLUMNS)
         if isinstance(model, Decodes):
-            panel = LatentExplorer(model)
+            panel = LatentExplorer(model, columns=COLUMNS)
             panel.start(self.seed.value, self.labels_for(model))
             panel.redraw()
             return panel

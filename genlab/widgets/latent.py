@@ -45,6 +45,7 @@ class LatentExplorer(Panel):
         directions: (K, latent_dim), unit vectors; the leading ones if left out.
         seed: draws the codes the walk starts from; None starts at the origin, with one image.
         names: what the sliders are called.
+        columns: images per row.
     """
 
     def __init__(
@@ -55,15 +56,16 @@ class LatentExplorer(Panel):
         directions: Tensor | None = None,
         seed: int | None = 0,
         names: Sequence[str] | None = None,
+        columns: int = 10,
     ) -> None:
         if not isinstance(model, Decodes):
             raise GenlabError("LatentExplorer needs a model with a latent_dim and a decode method")
-        self.model = model
+        self.model, self.columns = model, columns
         if directions is None:
             directions = leading_directions(model, min(2, model.latent_dim))
         self.directions = directions
         names = names or [f"direction {i + 1}" for i in range(len(self.directions))]
-        self.controls = [Control(name, 0.0, -4.0, 4.0, 0.1) for name in names]
+        self.controls = [Control(name, 0.0, -4.0, 4.0, 0.25) for name in names]
         self.start(seed, labels)
         alt = "A row of images decoded from codes, and sliders that move the codes."
         super().__init__(
@@ -88,4 +90,4 @@ class LatentExplorer(Panel):
         """The images at the codes that the sliders point to."""
         offsets = torch.tensor([control.value for control in self.controls])
         z = self.base + offsets @ self.directions
-        return grid(self.model.decode(z, self.labels), columns=10)
+        return grid(self.model.decode(z, self.labels), columns=self.columns)

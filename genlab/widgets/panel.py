@@ -35,11 +35,11 @@ class Control(widgets.HBox):
         span: dict[str, Any] = {"value": value, "min": low, "max": high, "step": step}
         self.box = box_class(
             description=name,
-            style={"description_width": "90px"},
-            layout=widgets.Layout(width="170px"),
+            style={"description_width": "76px"},
+            layout=widgets.Layout(width="156px"),
             **span,
         )
-        self.slider = slider_class(readout=False, layout=widgets.Layout(width="190px"), **span)
+        self.slider = slider_class(readout=False, layout=widgets.Layout(width="150px"), **span)
         widgets.link((self.box, "value"), (self.slider, "value"))
         super().__init__([self.box, self.slider])
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import ipywidgets as widgets
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from genlab.data import to_unit
@@ -19,10 +18,11 @@ class TimestepExplorer(Panel):
 
     Args:
         states: what ``trajectory`` yields.
+        columns: images per row.
     """
 
-    def __init__(self, states: Iterable[State]) -> None:
-        self.states = list(states)
+    def __init__(self, states: Iterable[State], columns: int = 10) -> None:
+        self.states, self.columns = list(states), columns
         if not self.states:
             raise GenlabError("TimestepExplorer needs at least one state: pass model.trajectory(10)")
         last = len(self.states) - 1
@@ -33,13 +33,18 @@ class TimestepExplorer(Panel):
         alt = (
             "Two rows of images: above, noisy ones on the way; below, what the model expects them to become."
         )
-        super().__init__([widgets.HBox([self.step, self.play]), self.caption], self.draw_state, alt)
+        super().__init__(
+            [widgets.HBox([self.step, self.play], layout=widgets.Layout(flex_flow="row wrap")), self.caption],
+            self.draw_state,
+            alt,
+        )
         self.step.on_change(self.redraw)
 
     def draw_state(self) -> NDArray[np.uint8]:
-        """The two rows at the step that the slider points to."""
+        """What the slider points to: the noisy images above, the predicted ones below."""
         state = self.states[self.step.value]
         where = f"t = {state.t}" if state.t >= 0 else "finished"
         self.caption.value = f"{where}: above x<sub>t</sub>, below the predicted x<sub>0</sub>"
-        columns = len(state.x)
-        return grid(to_unit(torch.cat([state.x, state.pred_original_sample])), columns=columns)
+        above = grid(to_unit(state.x), self.columns)
+        below = grid(to_unit(state.pred_original_sample), self.columns)
+        return np.vstack([np.pad(above, ((0, 8), (0, 0)), constant_values=255), below])
