@@ -44,7 +44,7 @@ def plain_loop(family: Family, loader: DataLoader[tuple[Tensor, Tensor]], config
             for loss in family.losses(images * 2 - 1, labels):
                 for optimiser in optimisers.values():
                     optimiser.zero_grad()
-                loss.value.backward()  # type: ignore[no-untyped-call]
+                loss.value.backward()
                 optimisers[loss.network].step()
             yield
 

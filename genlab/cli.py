@@ -67,9 +67,10 @@ def sample(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Annotated[Path, typer.Option(help="x.npy: float32 (N, 28, 28) in [0, 1]; x.png: a sheet.")],
     n: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same images.")] = 0,
     label: Annotated[
-        int | None, typer.Option(min=0, help="One class for all, for a class-conditional model.")
+        int | None,
+        typer.Option(min=0, max=2**63 - 1, help="One class for all, for a class-conditional model."),
     ] = None,
 ) -> None:
     """Draw images from a trained model into a file."""

@@ -98,7 +98,8 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], Where]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise GenlabError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)})") from None
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise GenlabError(f"{path}{line}: not valid YAML ({what})") from None
     if root is None or not isinstance(values, dict):
         raise GenlabError(f"{path} should hold the sections 'model:' and 'train:', and holds neither")
     return values, dict(_places(root, (), path))
@@ -123,12 +124,13 @@ def _places(node: yaml.Node, at: tuple[str, ...], path: Path) -> Iterator[tuple[
 
 def _override(values: dict[str, Any], where: Where, name: str, value: object) -> None:
     *sections, key = name.split(".")
+    place = " ".join(f"the override {name}={value}".split())  # one line, whatever the value
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise GenlabError(f"the override {name}={value}: {section} is a value, not a section")
+            raise GenlabError(f"{place}: {section} is a value, not a section")
     values[key] = value
-    where[(*sections, key)] = f"the override {name}={value}"
+    where[(*sections, key)] = place
 
 
 def _explain(
@@ -137,7 +139,7 @@ def _explain(
     """The first problem as one line: the place, the field, what is wrong, what to do."""
     problems = error.errors()
     problem = problems[0]
-    path = _path_in(values, problem["loc"])
+    path = _path_in(values, problem["loc"], absent=problem["type"] == "missing")
     field, place = ".".join(path), _nearest_place(where, path, file)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     context = problem.get("ctx", {})
@@ -153,6 +155,9 @@ def _explain(
             expected = context["expected_tags"].replace("'", "").split(", ")
             what = f"unknown {context['discriminator']} {context['tag']!r} of {field}, "
             what += did_you_mean(context["tag"], expected)
+            place = _nearest_place(where, (*path, context["discriminator"].strip("'")), file)
+        case "model_type" | "model_attributes_type":
+            what = f"{field} should be a section with keys of its own, got {problem['input']!r}"
         case "value_error":
             what = f"{field}: {context['error']}" if field else str(context["error"])
         case _:
@@ -161,12 +166,18 @@ def _explain(
     return f"{place}: {what}{more}"
 
 
-def _path_in(values: object, location: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Pydantic's location without the tags of discriminated unions that it inserts."""
+def _path_in(values: object, location: tuple[int | str, ...], *, absent: bool) -> tuple[str, ...]:
+    """Pydantic's location without the tags of discriminated unions that it inserts.
+
+    Args:
+        values: what was checked.
+        location: where the problem is.
+        absent: the problem is that the last part is not among the values.
+    """
     path: list[str] = []
     for index, part in enumerate(location):
-        last = index == len(location) - 1
-        if isinstance(values, dict) and part not in values and not last:
+        missing = absent and index == len(location) - 1
+        if isinstance(values, dict) and part not in values and not missing:
             continue
         path.append(str(part))
         values = values.get(part) if isinstance(values, dict) else None

@@ -38,11 +38,18 @@ class Loss(NamedTuple):
 class Family(Protocol):
     """A generative model that can be trained, sampled and looked at."""
 
-    config: Settings
     networks: nn.ModuleDict
     """Named networks; each gets an optimiser of its own."""
-    num_classes: int | None
-    """How many class labels the model is conditioned on; None for an unconditional model."""
+
+    @property
+    def config(self) -> Settings:
+        """What the model was built from."""
+        ...
+
+    @property
+    def num_classes(self) -> int | None:
+        """How many class labels the model is conditioned on; None for an unconditional model."""
+        ...
 
     def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
         """Yield the losses in the order in which the networks are to be stepped.
@@ -133,8 +140,9 @@ def choose_labels(
         return torch.randint(num_classes, (n,), generator=generator)
     if labels.shape != (n,):
         raise GenlabError(f"labels should be of shape ({n},), one per image, got {tuple(labels.shape)}")
-    if n and not (int(labels.min()) >= 0 and int(labels.max()) < num_classes):
-        raise GenlabError(f"labels should be in 0..{num_classes - 1}, got {labels.tolist()}")
+    wrong = labels[(labels < 0) | (labels >= num_classes)]
+    if len(wrong):
+        raise GenlabError(f"labels should be in 0..{num_classes - 1}, got {int(wrong[0])}")
     return labels
 
 

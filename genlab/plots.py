@@ -59,7 +59,7 @@ def show(figure: Figure, alt: str) -> None:
     plt.close(figure)
     encoded = base64.b64encode(buffer.getvalue()).decode()
     bundle = {"image/png": encoded, "text/plain": alt}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}})  # type: ignore[no-untyped-call]
+    display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
 
 
 def grid(images: Tensor, columns: int = 10, gap: int = 2) -> NDArray[np.uint8]:

@@ -52,6 +52,7 @@ def ddim(
     prediction_type: PredictionType = "epsilon",
     eta: float = 0.0,
     clip_sample: bool = True,
+    t_start: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[SamplerStep]:
     """Denoising diffusion implicit models (Song et al. 2021, equation 12; ``p_sample`` elsewhere).
@@ -64,12 +65,17 @@ def ddim(
         prediction_type: what ``predict`` answers.
         eta: 0 is deterministic given x_T; 1 adds as much noise at every step as DDPM does.
         clip_sample: keep the predicted image in [-1, 1] at every step.
+        t_start: the noise level of ``x``, T - 1 if left out. Less finishes an image that was noised
+            only part of the way, and keeps what survived of it (Meng et al. 2021, arXiv:2108.01073).
         generator: a CPU generator for the noise of eta > 0.
 
     Yields:
         ``num_inference_steps`` states, each with the prediction made there, then the finished image.
     """
-    for t, t_prev in timestep_pairs(schedule.num_train_timesteps, num_inference_steps):
+    levels = schedule.num_train_timesteps if t_start is None else t_start + 1
+    if not 1 <= levels <= schedule.num_train_timesteps:
+        raise GenlabError(f"t_start should be in 0..{schedule.num_train_timesteps - 1}, got {t_start}")
+    for t, t_prev in timestep_pairs(levels, num_inference_steps):
         prediction = predict(x, torch.full((len(x),), t, device=x.device)).float()
         x_start = schedule.pred_original_sample(x, prediction, t, prediction_type)
         if clip_sample:

@@ -57,7 +57,7 @@ def train_classifier(
     for _, (images, labels) in zip(range(steps), batches, strict=False):
         loss = F.cross_entropy(classifier(images), labels)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         schedule.step()
         yield loss.item()

@@ -4,6 +4,8 @@ Everything is written with ``binary_cross_entropy_with_logits``: the sigmoid and
 function. Apart, a confident detective gives log(0), and training ends in NaN.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,3 +33,21 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
     generator needs a slope most.
     """
     return F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
+
+
+def gradient_penalty(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """How steep the detective is at these inputs: the squared slope of its logit, averaged.
+
+    Zero-centred (Mescheder et al. 2018, arXiv:1801.04406, section 4.1): called R1 on real inputs and
+    R2 on fakes. Where real and fake agree, a detective at rest has no slope left to push them apart.
+
+    Args:
+        discriminator: inputs to logits, one per input and each from its own input alone.
+        inputs: (N, ...).
+
+    Returns:
+        A scalar that can be differentiated again, by the detective's weights.
+    """
+    inputs = inputs.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(inputs).sum(), inputs, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean()

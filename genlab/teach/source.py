@@ -19,4 +19,4 @@ def show_source(*objects: Callable[..., Any]) -> None:
         place = path.relative_to(project_dir()) if path.is_relative_to(project_dir()) else path.name
         code = textwrap.dedent("".join(source))
         text = f"`{place}`, line {line}\n```python\n{code.rstrip()}\n```"
-        display(Markdown(text))  # type: ignore[no-untyped-call]
+        display(Markdown(text))

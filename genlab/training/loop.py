@@ -10,6 +10,7 @@ from time import perf_counter
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from genlab.config import TrainConfig
 from genlab.data import Dataset
@@ -62,6 +63,7 @@ def train(family: Family, dataset: Dataset, config: TrainConfig, *, ema: EMA | N
         GenlabError: the data has labels that a class-conditional model cannot take.
     """
     _check_labels(family, dataset)
+    AcceleratorState._reset_state()  # else the first run's precision binds every later one in a notebook
     accelerator = Accelerator(mixed_precision=config.mixed_precision)
     optimisers = {}
     for name, network in family.networks.items():

@@ -101,9 +101,11 @@ def read_metrics(folder: Path) -> Iterator[Step]:
 def read_summary(folder: Path) -> dict[str, Any]:
     """What ``run.json`` says; nothing of a run that never got so far."""
     try:
-        summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text("utf-8"))
+        summary = json.loads((folder / SUMMARY).read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError:
-        raise GenlabError(f"{folder / SUMMARY} is damaged: delete it, or train the run again") from None
+        summary = None
+    if not isinstance(summary, dict):
+        raise GenlabError(f"{folder / SUMMARY} is damaged: delete it, or train the run again")
     return summary

@@ -64,12 +64,22 @@ class VAE:
         Returns:
             (N, latent_dim).
         """
+        mu, log_var = self.posterior(images, labels)
+        return reparameterise(mu, log_var) if draw else mu
+
+    @torch.no_grad()
+    def posterior(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The Gaussian that the encoder answers with, as ``mu`` and ``log_var``: arguments as for ``encode``.
+
+        Returns:
+            Two tensors of shape (N, latent_dim).
+        """
         if self.num_classes is not None and labels is None:
             raise GenlabError("this model is class-conditional: encode needs labels")
         device = device_of(self.networks)
         labels = None if self.num_classes is None or labels is None else labels.to(device)
         mu, log_var = self._autoencoder.encoder(images.to(device), labels)
-        return reparameterise(mu, log_var) if draw else mu
+        return mu, log_var
 
     @property
     def latent_dim(self) -> int:

@@ -1,0 +1,206 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from genlab.data import to_unit
+from genlab.diffusion import Diffusion, DiffusionConfig
+from genlab.diffusion.noise_predictor import MLPNoisePredictor, NaiveNoisePredictor
+from genlab.diffusion.samplers import timestep_pairs
+from genlab.diffusion.unet import UNet
+from genlab.errors import GenlabError
+
+MLP = {"kind": "mlp", "hidden_dim": 16, "num_layers": 1}
+
+
+def small(**settings: Any) -> Diffusion:
+    torch.manual_seed(0)
+    settings = {
+        "network": MLP,
+        "num_train_timesteps": 20,
+        "num_inference_steps": 4,
+        "schedule": "linear",
+    } | settings
+    family = Diffusion(DiffusionConfig.model_validate(settings))
+    family.networks.eval()
+    return family
+
+
+class Spy(nn.Module):
+    """A denoiser that keeps the labels it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+        self.labels: list[Tensor | None] = []
+
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        self.labels.append(labels)
+        return self.weight * x
+
+
+def spied(**settings: Any) -> tuple[Diffusion, Spy]:
+    family, spy = small(**settings), Spy()
+    family.networks["denoiser"] = spy
+    return family, spy
+
+
+@pytest.mark.parametrize(
+    ("network", "kind"),
+    [
+        ({"kind": "naive", "hidden_dim": 8}, NaiveNoisePredictor),
+        (MLP, MLPNoisePredictor),
+        ({"kind": "unet", "channels": [4, 8]}, UNet),
+    ],
+)
+def test_each_network_trains_and_samples(
+    network: dict[str, Any], kind: type[nn.Module], images: Tensor, labels: Tensor
+) -> None:
+    family = small(network=network)
+    assert isinstance(family.networks["denoiser"], kind)
+    [(name, loss, logged)] = family.losses(images, labels)
+    assert name == "denoiser"
+    assert list(logged) == ["mse"]
+    assert logged["mse"] == loss
+    loss.backward()
+    assert any(p.grad is not None and p.grad.any() for p in family.networks.parameters())
+    assert family.sample(2).shape == (2, 1, 28, 28)
+
+
+# --- labels -----------------------------------------------------------------------------------
+
+
+def test_classes_are_hidden_one_by_one_in_training(images: Tensor, labels: Tensor) -> None:
+    family, spy = spied(num_classes=10, class_dropout_prob=0.5)
+    family.networks.train()
+    for _ in range(100):
+        list(family.losses(images, labels))
+    seen = torch.stack([given for given in spy.labels if given is not None])
+    gone = seen == 10
+    assert torch.equal(seen[~gone], labels.expand(100, 8)[~gone])
+    assert gone.float().mean().item() == pytest.approx(0.5, abs=0.06)
+    assert len(gone.sum(1).unique()) > 3  # not the whole batch at once
+
+
+def test_classes_are_never_hidden_in_eval_mode(images: Tensor, labels: Tensor) -> None:
+    family, spy = spied(num_classes=10, class_dropout_prob=0.9)
+    family.networks.eval()
+    for _ in range(50):
+        list(family.losses(images, labels))
+    assert all(given is not None and torch.equal(given, labels) for given in spy.labels)
+
+
+def test_classes_are_never_hidden_in_sampling_even_in_train_mode() -> None:
+    family, spy = spied(num_classes=10, class_dropout_prob=0.9)
+    family.networks.train()
+    asked = torch.arange(10)
+    family.sample(10, labels=asked)
+    assert all(given is not None and torch.equal(given, asked) for given in spy.labels)
+
+
+def test_an_unconditional_model_is_given_no_class(images: Tensor, labels: Tensor) -> None:
+    family, spy = spied()
+    family.sample(2)
+    with pytest.raises(GenlabError, match="unconditional"):
+        family.sample(8, labels=labels)
+    with pytest.raises(GenlabError, match="class-conditional"):
+        next(family.trajectory(2, guidance_scale=2.0))
+    assert spy.labels == [None] * 4
+
+
+@pytest.mark.parametrize(("scale", "given"), [(0.0, [10, 10]), (1.0, [3, 4]), (2.0, [3, 4, 10, 10])])
+def test_the_guidance_scale_decides_what_the_network_is_asked(scale: float, given: list[int]) -> None:
+    asked = torch.tensor([3, 4])
+    family, spy = spied(num_classes=10, guidance_scale=scale)
+    family.sample(2, labels=asked)
+    other, spy2 = spied(num_classes=10)
+    list(other.trajectory(2, labels=asked, guidance_scale=scale))
+    for labels in spy.labels + spy2.labels:
+        assert labels is not None
+        assert labels.tolist() == given
+
+
+# --- trajectories -----------------------------------------------------------------------------
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_trajectory_ends_in_the_sample() -> None:
+    family = small(num_classes=10)
+    states = list(family.trajectory(3, generator=seeded()))
+    assert [state.t for state in states] == [*(t for t, _ in timestep_pairs(20, 4)), -1]
+    assert torch.equal(states[0].x, torch.randn(3, 1, 28, 28, generator=seeded()))
+    assert torch.equal(to_unit(states[-1].x), family.sample(3, generator=seeded()))
+
+
+def test_settings_can_be_other_than_the_configs() -> None:
+    family = small(eta=1.0)
+    assert len(list(family.trajectory(2, num_inference_steps=7))) == 8
+    with pytest.raises(GenlabError, match=r"in 1\.\.20, got 21"):
+        next(family.trajectory(2, num_inference_steps=21))
+    with pytest.raises(GenlabError, match="got 0"):
+        next(family.trajectory(2, num_inference_steps=0))
+
+    def last(eta: float | None, seed: int) -> Tensor:
+        generator = seeded()
+        *_, state = ddim_states(generator, eta, seed)
+        return state
+
+    def ddim_states(generator: torch.Generator, eta: float | None, seed: int) -> Iterator[Tensor]:
+        for step in family.trajectory(2, generator=generator, eta=eta):
+            yield step.x
+            generator.manual_seed(seed + step.t)
+
+    assert torch.equal(last(0.0, 1), last(0.0, 2))  # the same start, and no noise after it
+    assert not torch.equal(last(None, 1), last(None, 2))  # the config's eta is 1
+
+
+class OneImage(nn.Module):
+    """A denoiser that knows one image, to be learned, and answers as if every x_t were made from it."""
+
+    def __init__(self, family: Diffusion) -> None:
+        super().__init__()
+        self.schedule, self.kind = family.schedule, family.config.prediction_type
+        self.image = nn.Parameter(torch.zeros(1, 1, 28, 28))
+
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        image = self.image.expand_as(x)
+        return self.schedule.target(image, self.schedule.pred_noise(x, image, t), t, self.kind)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_what_the_loss_teaches_the_sampler_draws(
+    kind: str, eta: float, images: Tensor, labels: Tensor
+) -> None:
+    family = small(prediction_type=kind, eta=eta)
+    family.networks["denoiser"] = OneImage(family)
+    optimiser = torch.optim.Adam(family.networks.parameters(), lr=0.05)
+    for _ in range(150):
+        [(_, loss, _)] = family.losses(images[:1].expand(8, 1, 28, 28), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    drawn = family.sample(4, generator=seeded())
+    torch.testing.assert_close(drawn, to_unit(images[:1]).expand_as(drawn), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"num_train_timesteps": 0}, {"num_inference_steps": 0}, {"eta": 1.1}, {"eta": -0.1},
+        {"schedule": "sigmoid"}, {"prediction_type": "noise"}, {"class_dropout_prob": 1.0},
+        {"guidance_scale": -1.0}, {"num_classes": 0}, {"num_inference_steps": 11, "num_train_timesteps": 10},
+        {"network": {"kind": "naive"}, "num_classes": 10},
+        {"network": {"kind": "unet", "channels": [4, 4, 4], "patch_size": 2}},
+        {"network": {"kind": "unet", "channels": [6]}}, {"network": {"kind": "unet", "patch_size": 3}},
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DiffusionConfig.model_validate(wrong)

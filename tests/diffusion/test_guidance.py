@@ -1,0 +1,66 @@
+import pytest
+import torch
+from torch import Tensor
+
+from genlab.diffusion.guidance import drop_labels, guided
+
+X = torch.randn(4, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+T = torch.tensor([3, 1, 4, 1])
+LABELS = torch.tensor([0, 1, 2, 9])
+
+
+def network(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+    """Depends on all three; each image on its own."""
+    return x.sin() + (t + labels.float() ** 2)[:, None, None, None]
+
+
+def test_scale_1_is_conditional() -> None:
+    assert torch.equal(guided(network, LABELS, 10, 1.0)(X, T), network(X, T, LABELS))
+    assert torch.equal(guided(network, LABELS, 10)(X, T), network(X, T, LABELS))
+
+
+def test_scale_0_is_unconditional() -> None:
+    nothing = torch.full((4,), 10)
+    assert torch.equal(guided(network, LABELS, 10, 0.0)(X, T), network(X, T, nothing))
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.999, 1.001, 2.0, 7.5])
+def test_between_and_beyond_it_is_a_straight_line(scale: float) -> None:
+    """Equation 6 of Ho and Salimans with w = scale - 1: (1 + w) conditional - w unconditional."""
+    conditional, unconditional = network(X, T, LABELS), network(X, T, torch.full((4,), 10))
+    expected = scale * conditional - (scale - 1) * unconditional
+    torch.testing.assert_close(guided(network, LABELS, 10, scale)(X, T), expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("scale", "images"), [(0.0, 4), (1.0, 4), (2.0, 8)])
+def test_the_network_is_called_once(scale: float, images: int) -> None:
+    calls = []
+
+    def counted(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        calls.append(len(x))
+        return network(x, t, labels)
+
+    guided(counted, LABELS, 10, scale)(X, T)
+    assert calls == [images]
+
+
+def test_labels_are_dropped_one_by_one_and_as_often_as_asked() -> None:
+    torch.manual_seed(0)
+    labels = torch.arange(20_000) % 10
+    dropped = drop_labels(labels, 10, 0.1)
+    gone = dropped == 10
+    assert torch.equal(dropped[~gone], labels[~gone])
+    assert gone.float().mean().item() == pytest.approx(0.1, abs=0.01)
+    # Per sample: batches of a hundred all lose some, and none loses all.
+    assert 0 < gone.reshape(200, 100).sum(1).max() < 40
+    # And independently of the label and of the neighbour.
+    rates = torch.stack([gone[labels == k].float().mean() for k in range(10)])
+    torch.testing.assert_close(rates, torch.full((10,), 0.1), atol=0.03, rtol=0)
+    assert (gone[1:] & gone[:-1]).float().mean().item() == pytest.approx(0.01, abs=0.005)
+    assert dropped.dtype == torch.int64
+
+
+def test_never_and_always() -> None:
+    assert torch.equal(drop_labels(LABELS, 10, 0.0), LABELS)
+    assert (drop_labels(LABELS, 10, 1.0) == 10).all()
+    assert LABELS.tolist() == [0, 1, 2, 9]

@@ -1,0 +1,81 @@
+import pytest
+import torch
+from torch import Tensor
+
+from genlab.diffusion.loss import denoising_loss
+from genlab.diffusion.schedule import PredictionType, make_schedule
+
+KINDS: list[PredictionType] = ["epsilon", "sample", "v_prediction"]
+SCHEDULE = make_schedule("linear", 100)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_the_mean_squared_error_of_the_target(kind: PredictionType, images: Tensor) -> None:
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        seen.append((x, t))
+        return x / 2
+
+    loss = denoising_loss(predict, images, SCHEDULE, kind)
+    [(x_t, t)] = seen
+    assert t.shape == (8,)
+    assert t.dtype == torch.int64
+    noise = SCHEDULE.pred_noise(x_t, images, t)
+    alpha_bar = SCHEDULE.alphas_cumprod[t].float()[:, None, None, None]
+    truth = {
+        "epsilon": noise,
+        "sample": images,
+        "v_prediction": alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * images,
+    }[kind]
+    assert loss.item() == pytest.approx((x_t / 2 - truth).square().mean().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_truth_costs_nothing(kind: PredictionType, images: Tensor) -> None:
+    def oracle(x: Tensor, t: Tensor) -> Tensor:
+        return SCHEDULE.target(images, SCHEDULE.pred_noise(x, images, t), t, kind)
+
+    assert denoising_loss(oracle, images, SCHEDULE, kind).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_saying_nothing_costs_the_noises_variance(images: Tensor) -> None:
+    torch.manual_seed(0)
+    loss = denoising_loss(lambda x, t: torch.zeros_like(x), images.repeat(20, 1, 1, 1), SCHEDULE)
+    assert loss.item() == pytest.approx(1, abs=0.02)
+
+
+def test_times_are_drawn_uniformly_one_per_image() -> None:
+    torch.manual_seed(0)
+    seen: list[Tensor] = []
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        seen.append(t)
+        return x
+
+    denoising_loss(predict, torch.zeros(50_000, 1, 1, 1), SCHEDULE)
+    counts = seen[0].bincount(minlength=100)
+    assert len(counts) == 100  # from 0 to T - 1, both included
+    assert counts.min() > 380  # 500 expected, standard deviation 22
+    assert counts.max() < 620
+
+
+def test_the_noise_is_new_for_each_image_and_call(images: Tensor) -> None:
+    seen: list[Tensor] = []
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        seen.append(SCHEDULE.pred_noise(x, images[:1].expand_as(x), t))
+        return x
+
+    for _ in range(2):
+        denoising_loss(predict, images[:1].expand(8, 1, 28, 28), SCHEDULE)
+    both = torch.cat(seen).flatten(1)
+    assert (torch.corrcoef(both) - torch.eye(16)).abs().max() < 0.2
+
+
+def test_it_stays_float32_under_autocast(images: Tensor) -> None:
+    layer = torch.nn.Linear(28, 28)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = denoising_loss(lambda x, t: layer(x), images, SCHEDULE)
+        assert layer(images).dtype == torch.bfloat16
+    assert loss.dtype == torch.float32

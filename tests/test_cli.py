@@ -1,0 +1,365 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+
+import genlab.cli
+from genlab.data import Dataset
+from genlab.training.run import SHEET, SUMMARY, WEIGHTS
+from genlab.zoo import config_names, fit, load_config
+
+SMALL = ["--set", "model.hidden_dim=16", "--set", "train.max_steps=2", "--set", "train.batch_size=8"]
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+Genlab = Callable[..., Result]
+
+
+@pytest.fixture
+def genlab_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Genlab:
+    """The command line, called in this process: ``genlab_("train", ...)``."""
+
+    def call(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["genlab", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            genlab.cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def run(dataset: Dataset, tmp_path: Path) -> Path:
+    """The folder of a tiny unconditional model."""
+    config = load_config("vae", {"model.hidden_dim": 16, "train.max_steps": 1})
+    fit(config, dataset, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def conditional(dataset: Dataset, tmp_path: Path) -> Path:
+    """The folder of a tiny class-conditional model."""
+    overrides = {"model.hidden_dim": 16, "model.num_classes": 10, "train.max_steps": 1}
+    fit(load_config("gan", overrides), dataset, tmp_path / "conditional")
+    return tmp_path / "conditional"
+
+
+# --- what it does -----------------------------------------------------------------------------
+
+
+def test_train_leaves_a_run_that_sample_draws_from(genlab_: Genlab, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "mine"
+    done = genlab_("train", "--config", "vae", "--dataset", "digits", "--run", folder, *SMALL)
+    assert done.code == 0, done.err
+    assert "digits (train): 1,437 images" in done.out
+    assert f"Done: {folder / SHEET}" in done.out
+    assert "2/2" in done.err  # the progress bar
+    assert (folder / SHEET).is_file()
+    summary = json.loads((folder / SUMMARY).read_text())
+    assert summary["steps"] == 2
+    assert yaml.safe_load((folder / "config.yaml").read_text())["train"]["dataset"] == "digits"
+
+    done = genlab_("sample", folder, "--n", 3, "--out", tmp_path / "x.npy")
+    assert done.code == 0, done.err
+    assert np.load(tmp_path / "x.npy").shape == (3, 28, 28)
+
+
+def test_train_takes_a_path_and_the_datas_folder(genlab_: Genlab, mnist_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(
+        "model: {family: gan, hidden_dim: 8}\ntrain: {dataset: mnist, batch_size: 4, epochs: 1}\n"
+    )
+    done = genlab_(
+        "train", "--config", tmp_path / "my.yaml", "--run", tmp_path / "run", "--data-root", mnist_root
+    )
+    assert done.code == 0, done.err
+    assert "mnist (train): 12 images" in done.out
+    assert json.loads((tmp_path / "run" / SUMMARY).read_text())["steps"] == 3
+
+
+def test_samples_are_float32_in_0_to_1_and_the_seed_decides(
+    genlab_: Genlab, run: Path, tmp_path: Path
+) -> None:
+    def drawn(name: str, *options: object) -> NDArray[np.float32]:
+        assert genlab_("sample", run, "--out", tmp_path / name, *options).code == 0
+        array: NDArray[np.float32] = np.load(tmp_path / name, allow_pickle=False)
+        return array
+
+    first = drawn("a.npy", "--n", 501, "--seed", 3)
+    assert first.dtype == np.float32
+    assert first.shape == (501, 28, 28)
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert np.array_equal(first, drawn("b.npy", "--n", 501, "--seed", 3))
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+    assert not np.array_equal(first, drawn("c.npy", "--n", 501, "--seed", 4))
+    assert np.array_equal(drawn("d.npy"), drawn("e.npy", "--n", 100, "--seed", 0))
+
+
+def test_a_sheet_where_the_name_ends_in_png(genlab_: Genlab, run: Path, tmp_path: Path) -> None:
+    done = genlab_("sample", run, "--n", 16, "--out", tmp_path / "x.png")
+    assert done.out == f"Wrote 16 images to {tmp_path / 'x.png'}.\n"
+    assert Image.open(tmp_path / "x.png").size == (596, 116)
+
+
+def test_one_class_for_all(genlab_: Genlab, conditional: Path, tmp_path: Path) -> None:
+    for label in (3, 4):
+        assert (
+            genlab_(
+                "sample", conditional, "--label", label, "--n", 4, "--out", tmp_path / f"{label}.npy"
+            ).code
+            == 0
+        )
+    assert not np.array_equal(np.load(tmp_path / "3.npy"), np.load(tmp_path / "4.npy"))
+
+
+def test_data_says_where_both_splits_lie(genlab_: Genlab, mnist_root: Path) -> None:
+    done = genlab_("data", "mnist", "--root", mnist_root)
+    train, test = done.out.splitlines()
+    assert train.startswith("mnist (train): 12 images of 1x28x28. Found in")
+    assert test.startswith("mnist (test): 5 images")
+    assert str(mnist_root) in test
+
+
+def test_configs_are_listed_and_shown(genlab_: Genlab, tmp_path: Path) -> None:
+    assert genlab_("config", "list").out.split() == config_names()
+    for name in config_names():
+        (tmp_path / "shown.yaml").write_text(genlab_("config", "show", name).out)
+        assert load_config(tmp_path / "shown.yaml") == load_config(name)
+
+
+def test_ctrl_c_says_where_the_weights_are(
+    genlab_: Genlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genlab.zoo.RunFolder.log", stopped)
+    done = genlab_("train", "--config", "vae", "--dataset", "digits", "--run", tmp_path / "run", *SMALL)
+    assert done.code == 130
+    assert f"The weights so far are in {tmp_path / 'run'}" in done.out
+    assert (tmp_path / "run" / WEIGHTS).is_file()
+    assert "Traceback" not in done.err
+
+
+# --- what a user can mend: one line, status 2 -------------------------------------------------
+
+
+def one_line(done: Result) -> str:
+    assert done.code == 2, done
+    assert "Traceback" not in done.out + done.err
+    [line] = [line for line in done.err.split("\n") if line and "\r" not in line]  # a bar has returns
+    assert line.startswith("genlab: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--config", "vea"], "unknown config 'vea': did you mean 'vae'"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
+        (["--config", "vae", "--dataset", "mnits"], "unknown data set 'mnits': did you mean 'mnist'?"),
+        (
+            ["--config", "vae", "--data-root", "nowhere"],
+            "root names the folder nowhere, which does not exist",
+        ),
+        (["--config", "vae", "--set", "train.epoch=5"], "unknown key 'train.epoch', did you mean 'epochs'?"),
+        (["--config", "vae", "--set", "train.epochs=x"], "train.epochs should be a valid integer"),
+        (["--config", "vae", "--set", "train.lr=.nan"], "train.lr should be a finite number"),
+        (["--config", "vae", "--set", "train.epochs"], "write it as NAME=VALUE"),
+        (["--config", "vae", "--set", "train.epochs=[1"], "not valid YAML"),
+        (["--config", "vae", "--set", "model.family=vea"], "did you mean 'vae'?"),
+        (["--config", "diffusion", "--set", "model.network.kind=mpl"], "did you mean 'mlp'?"),
+        (["--config", "vae", "--dataset", ""], "unknown data set ''"),
+    ],
+)
+def test_wrong_settings(
+    options: list[str], complaint: str, genlab_: Genlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert complaint in one_line(genlab_("train", "--run", "run", *options))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("model:\n  family: vae\n  latent_dims: 20\n", "my.yaml, line 3: unknown key 'model.latent_dims'"),
+        ("model: {family: vae}\nmodel: {family: gan}\n", "my.yaml, line 2: model stands twice"),
+        ("", "should hold the sections"),
+        ("model: [\n", "not valid YAML"),
+        ("\0\1", "not valid YAML"),
+        ("model:\n  family: transformer\n", "line 2: unknown 'family' 'transformer'"),
+    ],
+)
+def test_wrong_config_files(content: str, complaint: str, genlab_: Genlab, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(content)
+    for command in (
+        ["train", "--run", tmp_path / "run", "--config", tmp_path / "my.yaml"],
+        ["config", "show", tmp_path / "my.yaml"],
+    ):
+        assert complaint in one_line(genlab_(*command))
+
+
+def test_a_run_folder_that_is_taken(genlab_: Genlab, run: Path) -> None:
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    line = one_line(genlab_("train", "--config", "vae", "--dataset", "digits", "--run", run, *SMALL))
+    assert "exists already: name another folder" in line
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_a_loss_that_is_not_finite(genlab_: Genlab, tmp_path: Path) -> None:
+    options = [
+        "--dataset",
+        "digits",
+        "--set",
+        "train.lr=1e30",
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "model.hidden_dim=16",
+    ]
+    done = genlab_("train", "--config", "vae", "--run", tmp_path / "run", *options)
+    assert done.code == 2
+    assert re.search(
+        r"^genlab: the loss of the autoencoder became (nan|inf) in step \d+: lower train\.lr", done.err, re.M
+    )
+    assert "Traceback" not in done.err
+
+
+def test_damaged_data(genlab_: Genlab, mnist_root: Path, tmp_path: Path) -> None:
+    file = mnist_root / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert "is not the published file" in one_line(genlab_("data", "mnist", "--root", mnist_root))
+    assert "is not the published file" in one_line(
+        genlab_(
+            "train",
+            "--config",
+            "vae",
+            "--dataset",
+            "auto",
+            "--data-root",
+            mnist_root,
+            "--run",
+            tmp_path / "r",
+        )
+    )
+    file.unlink()
+    assert "is missing" in one_line(genlab_("data", "mnist", "--root", mnist_root))
+
+
+def test_unknown_and_unreachable_data(
+    genlab_: Genlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert genlab_("data", "digits", "--root", "nowhere").code == 0  # they come with scikit-learn
+    assert "unknown data set 'cifar'" in one_line(genlab_("data", "cifar"))
+    monkeypatch.setenv("GENLAB_DATA", str(tmp_path / "nowhere"))
+    assert "$GENLAB_DATA names the folder" in one_line(genlab_("data", "mnist"))
+    monkeypatch.setenv("GENLAB_DATA", str(tmp_path))
+    monkeypatch.setattr("genlab.data._run_download", lambda *_: "the download failed (no network?)")
+    assert "or use the data set 'digits'" in one_line(genlab_("data", "mnist"))
+    done = genlab_("data")
+    assert done.code == 0
+    assert "MNIST is not on disk and the download failed" in done.out
+
+
+def test_what_sample_refuses(genlab_: Genlab, run: Path, conditional: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.npy"
+    assert "is not a run folder" in one_line(genlab_("sample", tmp_path / "nowhere", "--out", out))
+    assert "should end in .npy or .png" in one_line(genlab_("sample", run, "--out", tmp_path / "x.jpg"))
+    assert "there is no folder" in one_line(genlab_("sample", run, "--out", tmp_path / "nowhere" / "x.npy"))
+    (tmp_path / "folder.npy").mkdir()
+    assert "cannot write" in one_line(genlab_("sample", run, "--out", tmp_path / "folder.npy"))
+    assert "this model is unconditional" in one_line(genlab_("sample", run, "--label", 3, "--out", out))
+    line = one_line(genlab_("sample", conditional, "--label", 10, "--n", 1000, "--out", out))
+    assert line == "genlab: labels should be in 0..9, got 10"
+    (run / WEIGHTS).write_bytes((run / WEIGHTS).read_bytes()[:100])
+    assert "is damaged" in one_line(genlab_("sample", run, "--out", out))
+    (run / WEIGHTS).unlink()
+    assert "is missing" in one_line(genlab_("sample", run, "--out", out))
+    (run / "config.yaml").write_text("model: 5\n")
+    assert "model should be a section" in one_line(genlab_("sample", run, "--out", out))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sample", "run"],
+        ["sample", "run", "--out", "x.npy", "--n", "0"],
+        ["sample", "run", "--out", "x.npy", "--n", "many"],
+        ["sample", "run", "--out", "x.npy", "--seed", "-1"],
+        ["sample", "run", "--out", "x.npy", "--seed", str(2**64)],
+        ["sample", "run", "--out", "x.npy", "--label", str(2**64)],
+        ["train", "--config", "vae"],
+        ["trian"],
+        ["config", "shwo", "vae"],
+    ],
+)
+def test_a_wrong_call_shows_the_usage_and_no_traceback(arguments: list[str], genlab_: Genlab) -> None:
+    done = genlab_(*arguments)
+    assert done.code == 2
+    assert "Usage: " in done.err
+    assert "Error: " in done.err
+    assert "Traceback" not in done.err
+
+
+# --- as a program -----------------------------------------------------------------------------
+
+
+def program(*arguments: str, cwd: Path, **variables: str) -> Result:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GENLAB_")} | variables
+    done = subprocess.run(
+        [sys.executable, "-m", "genlab", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def test_the_program_samples(run: Path) -> None:
+    done = program("sample", ".", "--n", "2", "--out", "x.npy", cwd=run)
+    assert done.code == 0, done.err
+    assert np.load(run / "x.npy").shape == (2, 28, 28)
+
+
+def test_the_program_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+    done = program("data", "mnist", cwd=tmp_path, GENLAB_DATA=str(tmp_path / "nowhere"))
+    assert one_line(done).startswith("genlab: $GENLAB_DATA names the folder")
+    assert done.out == ""
+
+
+def test_help_needs_no_torch(tmp_path: Path) -> None:
+    """Asking what there is must not cost the seconds that importing torch takes."""
+    code = (
+        "import sys; sys.argv = ['genlab', '--help']; import genlab.cli\n"
+        "try: genlab.cli.main()\n"
+        "finally: assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    for command in ("train", "sample", "data", "config"):
+        assert command in done.stdout

@@ -1,0 +1,132 @@
+import pytest
+import torch
+from torch import nn
+
+from genlab.errors import GenlabError
+from genlab.family import (
+    IMAGE_SHAPE,
+    Decodes,
+    Family,
+    Walks,
+    choose_labels,
+    count_parameters,
+    device_of,
+)
+from genlab.zoo import build, config_names, load_config
+
+SMALL = {
+    "vae": {"model.hidden_dim": 16},
+    "gan": {"model.hidden_dim": 16},
+    "diffusion": {"model.num_inference_steps": 2},
+}
+
+
+def family_of(name: str) -> Family:
+    return build(load_config(name, SMALL.get(name.split("-")[0], {})))
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_every_family_speaks_the_protocol(name: str) -> None:
+    family = family_of(name)
+    assert isinstance(family, Family)
+    assert isinstance(family, Decodes) == (not name.startswith("diffusion"))
+    assert isinstance(family, Walks) == name.startswith("diffusion")
+
+
+def test_what_lacks_a_method_does_not_speak_it() -> None:
+    assert not isinstance(nn.Linear(1, 1), Family)
+
+
+@pytest.mark.parametrize("name", ["vae", "gan", "diffusion", "diffusion-mlp"])
+@pytest.mark.parametrize("num_classes", [None, 10])
+def test_samples_are_float32_in_0_to_1_and_decided_by_the_generator(
+    name: str, num_classes: int | None
+) -> None:
+    overrides = {**SMALL[name.split("-")[0]], "model.num_classes": num_classes}
+    family = build(load_config(name, overrides))
+    family.networks.eval()
+    first, again, other = (
+        family.sample(3, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert first.shape == (3, *IMAGE_SHAPE)
+    assert first.dtype == torch.float32
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert not first.requires_grad
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+    labels = torch.tensor([0, 9, 3])
+    if num_classes is None:
+        with pytest.raises(GenlabError, match="unconditional"):
+            family.sample(3, labels=labels)
+    else:
+        assert family.sample(3, labels=labels).shape == (3, *IMAGE_SHAPE)
+        with pytest.raises(GenlabError, match=r"shape \(4,\)"):
+            family.sample(4, labels=labels)
+        with pytest.raises(GenlabError, match=r"0\.\.9"):
+            family.sample(3, labels=labels + 1)
+
+
+@pytest.mark.parametrize("name", ["vae", "gan", "diffusion"])
+def test_sampling_leaves_the_global_generator_alone(name: str) -> None:
+    family = family_of(name)
+    state = torch.get_rng_state()
+    family.sample(2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("name", ["vae", "gan", "diffusion"])
+def test_losses_name_networks_have_graphs_and_log_detached_scalars(
+    name: str, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    family = family_of(name)
+    named = []
+    for network, loss, logged in family.losses(images, labels):
+        named.append(network)
+        assert loss.shape == ()
+        assert loss.requires_grad
+        assert loss.dtype == torch.float32
+        assert logged
+        assert all(value.shape == () and not value.requires_grad for value in logged.values())
+    assert sorted(named) == sorted(family.networks)
+
+
+def test_labels_are_drawn_over_all_classes_and_from_the_generator() -> None:
+    drawn = choose_labels(10, 2000, None, torch.Generator().manual_seed(0))
+    assert drawn is not None
+    counts = drawn.bincount(minlength=10)
+    assert len(counts) == 10
+    assert counts.min() > 140  # 200 expected, standard deviation 13.4
+    again = choose_labels(10, 2000, None, torch.Generator().manual_seed(0))
+    assert again is not None
+    assert torch.equal(drawn, again)
+
+
+def test_labels_given_are_checked_and_passed_on() -> None:
+    labels = torch.tensor([2, 0, 1])
+    assert choose_labels(3, 3, labels, None) is labels
+    assert choose_labels(None, 3, None, None) is None
+    assert choose_labels(3, 0, torch.tensor([], dtype=torch.int64), None) is not None
+    for wrong in (torch.tensor([3, 0, 0]), torch.tensor([-1, 0, 0])):
+        with pytest.raises(GenlabError, match=r"labels should be in 0\.\.2, got"):
+            choose_labels(3, 3, wrong, None)
+    with pytest.raises(GenlabError, match=r"shape \(2,\)"):
+        choose_labels(3, 2, labels, None)
+    with pytest.raises(GenlabError, match="leave them out"):
+        choose_labels(None, 3, labels, None)
+
+
+def test_a_wrong_label_is_named_and_not_all_the_others() -> None:
+    with pytest.raises(GenlabError) as caught:
+        choose_labels(10, 500, torch.full((500,), 12), None)
+    assert str(caught.value) == "labels should be in 0..9, got 12"
+
+
+def test_parameters_are_counted_and_the_device_is_found() -> None:
+    networks = nn.ModuleDict({"a": nn.Linear(3, 4), "b": nn.Linear(4, 1, bias=False)})
+    assert count_parameters(networks) == 3 * 4 + 4 + 4
+    networks["a"].requires_grad_(False)
+    assert count_parameters(networks) == 4
+    assert device_of(networks) == torch.device("cpu")
+    assert device_of(networks.to("meta")) == torch.device("meta")

@@ -1,0 +1,90 @@
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from genlab.config import Settings
+from genlab.errors import GenlabError
+from genlab.family import Loss
+from genlab.sampling import sample_in_batches, write_samples
+
+
+class Noise:
+    """A family whose samples are the generator's own noise, and which keeps a list of what was asked."""
+
+    def __init__(self) -> None:
+        self.config = Settings()
+        self.networks = nn.ModuleDict()
+        self.num_classes = 10
+        self.asked: list[tuple[int, list[int] | None]] = []
+
+    def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
+        raise NotImplementedError
+
+    def sample(
+        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        self.asked.append((n, None if labels is None else labels.tolist()))
+        return torch.rand(n, 1, 28, 28, generator=generator)
+
+
+def test_many_samples_are_drawn_a_batch_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    family = Noise()
+    images = sample_in_batches(family, 23, seed=3, batch_size=10)
+    assert [n for n, _ in family.asked] == [10, 10, 3]
+    assert images.shape == (23, 1, 28, 28)
+    assert len(images.flatten(1).unique(dim=0)) == 23  # no batch repeats another
+    assert "23/23" in capsys.readouterr().err
+
+
+def test_in_a_notebook_the_bar_is_kept_with_the_output(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    sample_in_batches(Noise(), 23, batch_size=10)
+    captured = capsys.readouterr()
+    assert "23/23" in captured.out
+    assert not captured.err
+
+
+def test_the_seed_decides() -> None:
+    first, again, other = (sample_in_batches(Noise(), 12, seed=s, batch_size=5) for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_one_label_for_all(capsys: pytest.CaptureFixture[str]) -> None:
+    family = Noise()
+    sample_in_batches(family, 5, label=7, batch_size=5)
+    sample_in_batches(family, 2)
+    assert family.asked == [(5, [7] * 5), (2, None)]
+    assert not capsys.readouterr().err  # no bar for a single batch
+
+
+def test_an_array_file_is_float32_without_the_channel(tmp_path: Path) -> None:
+    images = torch.rand(5, 1, 28, 28, dtype=torch.float64)
+    write_samples(images, tmp_path / "x.npy")
+    array = np.load(tmp_path / "x.npy", allow_pickle=False)
+    assert array.dtype == np.float32
+    assert array.shape == (5, 28, 28)
+    assert np.array_equal(array, images[:, 0].float().numpy())
+
+
+@pytest.mark.parametrize(("n", "columns", "rows"), [(1, 1, 1), (16, 10, 2), (100, 10, 10), (400, 20, 20)])
+def test_a_sheet_is_about_square(n: int, columns: int, rows: int, tmp_path: Path) -> None:
+    write_samples(torch.zeros(n, 1, 28, 28), tmp_path / "x.png")
+    assert Image.open(tmp_path / "x.png").size == (2 * (30 * columns - 2), 2 * (30 * rows - 2))
+
+
+@pytest.mark.parametrize("name", ["nowhere/x.npy", "nowhere/x.png", "folder.npy"])
+def test_a_file_that_cannot_be_written(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.npy").mkdir()
+    with pytest.raises(GenlabError) as caught:
+        write_samples(torch.zeros(1, 1, 28, 28), tmp_path / name)
+    assert str(caught.value).startswith(f"cannot write {tmp_path / name}: ")

@@ -1,0 +1,253 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genlab.config import Settings, TrainConfig
+from genlab.data import Dataset
+from genlab.errors import GenlabError
+from genlab.family import Loss
+from genlab.training.ema import EMA, warmed_up
+from genlab.training.loop import Step, TrainingDiverged, total_steps, train
+from genlab.zoo import build, load_config
+
+
+class Quadratic:
+    """Two numbers pulled to the mean of the images, by as many losses as asked; not in genlab's zoo."""
+
+    num_classes: int | None = None
+
+    def __init__(self, names: tuple[str, ...] = ("a",), bad_step: int = 0, bad: float = float("nan")) -> None:
+        self.config = Settings()
+        self.networks = nn.ModuleDict({name: nn.Linear(1, 1) for name in names})
+        self.events: list[str] = []
+        self.calls, self.bad_step, self.bad = 0, bad_step, bad
+
+    def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
+        self.calls += 1
+        for name, network in self.networks.items():
+            before = network.weight.clone()  # type: ignore[operator]
+            loss = (network(torch.ones(1, 1)) - images.mean()).square().sum()
+            if self.calls == self.bad_step and name == list(self.networks)[-1]:
+                loss = loss * self.bad
+            self.events.append(f"{name} asked")
+            yield Loss(name, loss, {name: loss.detach()})
+            moved = not torch.equal(before, network.weight)  # type: ignore[arg-type]
+            self.events.append(f"{name} {'stepped' if moved else 'left'}")
+
+    def sample(
+        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        return torch.zeros(n, 1, 28, 28)
+
+
+SMALL: dict[str, dict[str, object]] = {
+    "vae": {"model.hidden_dim": 16},
+    "gan": {"model.hidden_dim": 16},
+    "diffusion": {"model.network.channels": [4, 8]},
+    "diffusion-mlp": {"model.network.hidden_dim": 16},
+}
+
+
+def trained(name: str, dataset: Dataset, **train_settings: Any) -> tuple[list[Tensor], list[Step]]:
+    overrides = {f"train.{key}": value for key, value in train_settings.items()}
+    config = load_config(name, SMALL[name] | {"train.batch_size": 8, "train.epochs": 1} | overrides)
+    family = build(config)
+    steps = list(train(family, dataset, config.train))
+    return [p.detach().clone() for p in family.networks.parameters()], steps
+
+
+@pytest.mark.parametrize("name", list(SMALL))
+def test_the_same_seed_gives_the_same_weights_to_the_bit(name: str, dataset: Dataset) -> None:
+    torch.manual_seed(123)
+    first, steps = trained(name, dataset)
+    torch.manual_seed(456)
+    again, steps_again = trained(name, dataset)
+    other, _ = trained(name, dataset, seed=1)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert [step.losses for step in steps] == [step.losses for step in steps_again]
+    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("name", list(SMALL))
+def test_every_network_moves(name: str, dataset: Dataset) -> None:
+    config = load_config(name, SMALL[name])
+    for (parameter, before), after in zip(
+        build(config).networks.named_parameters(), trained(name, dataset)[0], strict=True
+    ):
+        if parameter.endswith("weight"):
+            assert not torch.equal(before, after), parameter
+
+
+# --- the steps --------------------------------------------------------------------------------
+
+
+def test_one_record_a_step(dataset: Dataset) -> None:
+    steps = list(train(Quadratic(), dataset, TrainConfig(epochs=2, batch_size=8)))
+    assert [step.step for step in steps] == list(range(1, 11))
+    assert [step.epoch for step in steps] == pytest.approx([0.2 * i for i in range(1, 11)])
+    assert all(set(step.losses) == {"a"} and isinstance(step.losses["a"], float) for step in steps)
+    seconds = [step.seconds for step in steps]
+    assert seconds == sorted(seconds)
+    assert seconds[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "epochs", "max_steps", "expected"),
+    [(40, 8, 2, None, 10), (40, 8, 2, 3, 3), (40, 8, 2, 99, 10), (40, 7, 1, None, 5), (5, 8, 3, None, 3)],
+)
+def test_as_many_steps_as_asked(
+    images: int, batch_size: int, epochs: int, max_steps: int | None, expected: int, dataset: Dataset
+) -> None:
+    data = Dataset(
+        "digits", "train", dataset.images[:images], dataset.labels[:images], dataset.class_names, ""
+    )
+    config = TrainConfig(epochs=epochs, batch_size=batch_size, max_steps=max_steps)
+    assert total_steps(data, config) == expected
+    assert len(list(train(Quadratic(), data, config))) == expected
+
+
+def test_a_network_is_stepped_before_the_next_loss_is_asked_for(dataset: Dataset) -> None:
+    family = Quadratic(("first", "second"))
+    next(train(family, dataset, TrainConfig(batch_size=8)))
+    assert family.events == ["first asked", "first stepped", "second asked", "second stepped"]
+
+
+def test_each_network_has_an_adam_of_its_own(dataset: Dataset) -> None:
+    """Two steps by hand, with Adam's equations: Kingma and Ba 2015, algorithm 1."""
+    torch.manual_seed(0)
+    family = Quadratic(("first", "second"))
+    expected = {
+        name: [p.detach().double().flatten() for p in net.parameters()]
+        for name, net in family.networks.items()
+    }
+    config = TrainConfig(batch_size=40, epochs=3, lr=0.1, adam_betas=(0.5, 0.9))
+    list(train(family, dataset, config))
+    target = (dataset.images.double() / 127.5 - 1).mean()
+    for name, network in family.networks.items():
+        theta = torch.cat(expected[name])
+        m, v = torch.zeros(2).double(), torch.zeros(2).double()
+        for t in range(1, 4):
+            gradient = (2 * (theta.sum() - target)).repeat(2)
+            m, v = 0.5 * m + 0.5 * gradient, 0.9 * v + 0.1 * gradient.square()
+            theta = theta - 0.1 * (m / (1 - 0.5**t)) / ((v / (1 - 0.9**t)).sqrt() + 1e-8)
+        ours = torch.cat([p.detach().double().flatten() for p in network.parameters()])
+        torch.testing.assert_close(ours, theta, atol=1e-5, rtol=1e-4)
+
+
+def test_gradients_are_clipped(dataset: Dataset) -> None:
+    family = Quadratic()
+    with torch.no_grad():
+        family.networks["a"].weight.fill_(1000)  # type: ignore[operator]
+    next(train(family, dataset, TrainConfig(batch_size=8, clip_grad_norm=0.5)))
+    grads = torch.cat([p.grad.flatten() for p in family.networks.parameters() if p.grad is not None])
+    assert grads.norm().item() == pytest.approx(0.5, rel=1e-4)
+
+
+def test_every_epoch_has_its_own_order_and_every_image(dataset: Dataset) -> None:
+    class Watching(Quadratic):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[Tensor] = []
+
+        def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
+            self.seen.append(labels)
+            assert images.min() >= -1
+            assert images.min() < 0
+            return super().losses(images, labels)
+
+    data = Dataset("digits", "train", dataset.images, torch.arange(40), tuple(map(str, range(40))), "")
+    family = Watching()
+    list(train(family, data, TrainConfig(epochs=2, batch_size=8)))
+    first, second = torch.cat(family.seen[:5]), torch.cat(family.seen[5:])
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(40))
+    assert not torch.equal(first, second)
+
+
+def test_networks_are_in_train_mode(dataset: Dataset) -> None:
+    family = Quadratic()
+    family.networks.eval()
+    next(train(family, dataset, TrainConfig(batch_size=8)))
+    assert family.networks["a"].training
+
+
+def test_stopping_early_leaves_the_model_as_it_is(dataset: Dataset) -> None:
+    family = Quadratic()
+    for step in train(family, dataset, TrainConfig(batch_size=8)):
+        if step.step == 2:
+            break
+    assert family.calls == 2
+
+
+# --- what can go wrong ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("names", [("a",), ("first", "second")])
+def test_a_loss_that_is_not_finite_stops_before_the_step(
+    bad: float, names: tuple[str, ...], dataset: Dataset
+) -> None:
+    family = Quadratic(names, bad_step=3, bad=bad)
+    steps = train(family, dataset, TrainConfig(batch_size=8))
+    assert [next(steps).step, next(steps).step] == [1, 2]
+    with pytest.raises(TrainingDiverged) as caught:
+        next(steps)
+    assert isinstance(caught.value, GenlabError)
+    text = str(caught.value)
+    assert f"the loss of the {names[-1]} became {bad} in step 3" in text
+    assert "lower train.lr" in text
+    assert "\n" not in text
+    assert all(p.isfinite().all() for p in family.networks.parameters())
+
+
+def test_labels_that_the_model_cannot_take_are_refused_before_training(dataset: Dataset) -> None:
+    family = Quadratic()
+    family.num_classes = 5
+    with pytest.raises(
+        GenlabError, match=r"has 10 classes and the model takes 5: set model\.num_classes to 10"
+    ):
+        next(train(family, dataset, TrainConfig()))
+    assert family.calls == 0
+    family.num_classes = 10
+    next(train(family, dataset, TrainConfig(batch_size=8)))
+
+
+# --- averaged weights and precision -----------------------------------------------------------
+
+
+def test_the_average_follows_every_step(dataset: Dataset) -> None:
+    family = Quadratic()
+    ema = EMA(family.networks, 0.999)
+    expected = family.networks["a"].weight.item()  # type: ignore[operator]
+    for step in train(family, dataset, TrainConfig(epochs=1, batch_size=8), ema=ema):
+        share = warmed_up(0.999, step.step)
+        expected = share * expected + (1 - share) * family.networks["a"].weight.item()  # type: ignore[operator]
+        assert next(ema.averaged.module.parameters()).item() == pytest.approx(expected, rel=1e-5)
+    assert ema.num_updates == 5
+
+
+def test_an_average_changes_nothing_in_the_training(dataset: Dataset) -> None:
+    def weights(averaged: bool) -> list[Tensor]:
+        torch.manual_seed(0)
+        family = Quadratic()
+        ema = EMA(family.networks, 0.99) if averaged else None
+        list(train(family, dataset, TrainConfig(batch_size=8), ema=ema))
+        return [p.detach() for p in family.networks.parameters()]
+
+    assert all(torch.equal(a, b) for a, b in zip(weights(True), weights(False), strict=True))
+
+
+@pytest.mark.parametrize("name", ["vae", "gan", "diffusion-mlp"])
+def test_bf16_trains_float32_weights_to_about_the_same_place(name: str, dataset: Dataset) -> None:
+    plain, steps = trained(name, dataset)
+    mixed, mixed_steps = trained(name, dataset, mixed_precision="bf16")
+    for ours, theirs in zip(mixed, plain, strict=True):
+        assert ours.dtype == torch.float32
+        torch.testing.assert_close(ours, theirs, atol=0.02, rtol=0.1)
+    assert steps[0].losses != mixed_steps[0].losses  # it did make a difference
+    for key, value in steps[0].losses.items():
+        assert mixed_steps[0].losses[key] == pytest.approx(value, rel=0.05, abs=0.2)
+    again, _ = trained(name, dataset)  # and back
+    assert all(torch.equal(a, b) for a, b in zip(plain, again, strict=True))

@@ -1,0 +1,145 @@
+import base64
+from typing import Any
+
+import ipywidgets as widgets
+import pytest
+import torch
+from torch import nn
+
+from genlab.config import Settings
+from genlab.errors import GenlabError
+from genlab.plots import to_png
+from genlab.widgets import Comparison, LatentExplorer, TimestepExplorer
+from genlab.widgets.panel import SCALE, Panel
+from genlab.zoo import build, load_config
+
+NAMES = tuple("0123456789")
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    small: dict[str, object] = {"model.hidden_dim": 16}
+    mlp: dict[str, object] = {"model.network.hidden_dim": 16, "model.num_train_timesteps": 20}
+    told: dict[str, object] = {"model.num_classes": 10}
+    models = {
+        "VAE": build(load_config("vae", small)),
+        "GAN": build(load_config("gan", small | told)),
+        "Diffusion": build(load_config("diffusion-mlp", mlp | told | {"model.num_inference_steps": 3})),
+    }
+    for model in models.values():
+        model.networks.eval()
+        with torch.no_grad():
+            for parameter in model.networks.parameters():
+                parameter.mul_(2)
+    return Comparison(models, NAMES)
+
+
+def pictures(comparison: Comparison) -> dict[str, bytes]:
+    assert not [panel.message.value for panel in comparison.panels.values() if panel.message.value]
+    return {title: bytes(panel.picture.value) for title, panel in comparison.panels.items()}
+
+
+def latent(comparison: Comparison, title: str) -> LatentExplorer:
+    panel = comparison.panels[title]
+    assert isinstance(panel, LatentExplorer)
+    return panel
+
+
+def steps(comparison: Comparison) -> TimestepExplorer:
+    panel = comparison.panels["Diffusion"]
+    assert isinstance(panel, TimestepExplorer)
+    return panel
+
+
+def test_each_model_has_the_panel_that_suits_it(comparison: Comparison) -> None:
+    kinds = {title: type(panel) for title, panel in comparison.panels.items()}
+    assert kinds == {"VAE": LatentExplorer, "GAN": LatentExplorer, "Diffusion": TimestepExplorer}
+    assert len(steps(comparison).states) == 4
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures(comparison).values())
+
+
+def test_a_panels_slider_redraws_that_panel_alone(comparison: Comparison) -> None:
+    before = pictures(comparison)
+    latent(comparison, "VAE").controls[0].value = 2.0
+    after = pictures(comparison)
+    assert [title for title in after if after[title] != before[title]] == ["VAE"]
+    steps(comparison).step.value = 1
+    assert [title for title, picture in pictures(comparison).items() if picture != after[title]] == [
+        "Diffusion"
+    ]
+
+
+def test_one_seed_for_all(comparison: Comparison) -> None:
+    before = pictures(comparison)
+    comparison.seed.value = 7
+    after = pictures(comparison)
+    assert all(after[title] != before[title] for title in before)
+    comparison.seed.value = 0
+    assert pictures(comparison) == before
+
+
+def test_one_class_for_all_that_can_be_told(comparison: Comparison) -> None:
+    before = pictures(comparison)
+    assert [label for label, _ in comparison.choice.options] == ["one of each", *NAMES]
+    comparison.choice.value = 7
+    after = pictures(comparison)
+    assert [title for title in before if after[title] != before[title]] == ["GAN", "Diffusion"]
+    labels = latent(comparison, "GAN").labels
+    assert labels is not None
+    assert labels.tolist() == [7] * 10
+    comparison.choice.value = -1
+    assert pictures(comparison) == before
+
+
+def test_sliders_stay_where_they_are(comparison: Comparison) -> None:
+    latent(comparison, "VAE").controls[0].value = 2.0
+    steps(comparison).step.value = 1
+    comparison.seed.value = 7
+    assert latent(comparison, "VAE").controls[0].value == 2.0
+    assert steps(comparison).step.value == 1
+
+
+def test_a_model_that_fails_says_so_and_the_others_go_on(comparison: Comparison) -> None:
+    before = pictures(comparison)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    comparison.models["Diffusion"].trajectory = broken  # type: ignore[attr-defined]
+    comparison.seed.value = 7
+    assert "RuntimeError: out of memory" in comparison.panels["Diffusion"].message.value
+    for title in ("VAE", "GAN"):
+        assert comparison.panels[title].message.value == ""
+        assert comparison.panels[title].picture.value != before[title]
+
+
+def test_the_still_holds_every_panel(comparison: Comparison) -> None:
+    still = comparison.still()
+    for panel in comparison.panels.values():
+        height, width = panel.still().shape
+        assert any(
+            (still[:height, x : x + width] == panel.still()).all() for x in range(still.shape[1] - width + 1)
+        )
+    data, metadata = comparison._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]) == to_png(still, SCALE)
+    for title in comparison.panels:
+        assert title in data["text/plain"]
+    assert metadata["image/png"]["alt"] == data["text/plain"]
+
+
+def test_who_cannot_be_told_the_class_is_marked(comparison: Comparison) -> None:
+    def below(widget: widgets.Widget) -> list[widgets.Widget]:
+        return [widget, *(w for child in getattr(widget, "children", ()) for w in below(child))]
+
+    heads = [w.value for w in below(comparison) if isinstance(w, widgets.HTML) and w.value.startswith("<b>")]
+    assert heads == ["<b>VAE</b> (cannot be told the class)", "<b>GAN</b>", "<b>Diffusion</b>"]
+    assert all(panel in below(comparison) for panel in comparison.panels.values())
+    assert all(isinstance(panel, Panel) for panel in comparison.panels.values())
+
+
+def test_what_neither_decodes_nor_walks_is_refused() -> None:
+    class Neither:
+        config, networks, num_classes = Settings(), nn.ModuleDict(), None
+
+    with pytest.raises(GenlabError, match="X can be neither decoded nor walked"):
+        Comparison({"X": Neither()})  # type: ignore[dict-item]
