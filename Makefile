@@ -18,6 +18,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 ifneq ($(GENLAB_DATA),)
 export GENLAB_DATA := $(abspath $(GENLAB_DATA))
 endif
+# Without cached bytecode every test process and every kernel would compile torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 SCREEN := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname -s)))
 BROWSER_FLAG := $(if $(SCREEN),,--no-browser)

@@ -18,7 +18,7 @@ from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family, count_parameters
 from genlab.gan import GAN, GANConfig
 from genlab.training.ema import EMA
-from genlab.training.loop import Step, total_steps, train
+from genlab.training.loop import Step, check_labels, total_steps, train
 from genlab.training.run import (
     AVERAGED,
     CONFIG,
@@ -88,6 +88,7 @@ def fit(config: Config, dataset: Dataset, run: str | Path | None = None) -> tupl
         GenlabError: the folder exists, or what ``genlab.training.loop.train`` raises.
     """
     family, history = build(config), list[Step]()
+    check_labels(family, dataset)  # before there is a folder that a corrected retry would run into
     decay = config.train.ema_decay
     ema = None if decay is None else EMA(family.networks, decay)
     folder = None if run is None else RunFolder(Path(run))

@@ -64,7 +64,19 @@ def tidy(notebook: NotebookNode) -> None:
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         if cell.cell_type != "code":
             continue
-        cell.outputs = [tidy_output(output) for output in cell.outputs]
+        cell.outputs = [tidy_output(output) for output in joined(cell.outputs)]
+
+
+def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Pieces of the same stream as one: a progress bar arrives in hundreds."""
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        before = whole[-1] if whole else None
+        if before and output.output_type == "stream" and before.get("name") == output.name:
+            before.text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def tidy_output(output: NotebookNode) -> NotebookNode:

@@ -62,7 +62,7 @@ def train(family: Family, dataset: Dataset, config: TrainConfig, *, ema: EMA | N
         TrainingDiverged: a loss is not finite; the step is not made, the weights are the last good ones.
         GenlabError: the data has labels that a class-conditional model cannot take.
     """
-    _check_labels(family, dataset)
+    check_labels(family, dataset)
     AcceleratorState._reset_state()  # else the first run's precision binds every later one in a notebook
     accelerator = Accelerator(mixed_precision=config.mixed_precision)
     optimisers = {}
@@ -110,7 +110,8 @@ def _batches(
         yield from dataset.batches(batch_size, generator=generator)
 
 
-def _check_labels(family: Family, dataset: Dataset) -> None:
+def check_labels(family: Family, dataset: Dataset) -> None:
+    """Raise GenlabError if the data has more classes than a class-conditional model takes."""
     if family.num_classes is not None and dataset.num_classes > family.num_classes:
         raise GenlabError(
             f"{dataset.name} has {dataset.num_classes} classes and the model takes "

@@ -245,3 +245,13 @@ def test_an_error_in_a_cell_leaves_the_file_as_it_was(
     cell = nbformat.read(good, as_version=4).cells[1]
     assert cell.outputs[0].text == "b\n"
     assert cell.execution_count == 2
+
+
+def test_pieces_of_a_stream_become_one_and_other_outputs_stay_apart(script: ModuleType) -> None:
+    def stream(name: str, text: str) -> nbformat.NotebookNode:
+        return new_output("stream", name=name, text=text)
+
+    picture = new_output("display_data", data={"text/plain": "x"})
+    bar = [stream("stdout", "\r1/2"), stream("stdout", "\r2/2\n")]
+    whole = script.joined([*bar, picture, stream("stdout", "a"), stream("stderr", "b")])
+    assert [output.get("text") for output in whole] == ["\r1/2\r2/2\n", None, "a", "b"]
