@@ -248,7 +248,7 @@ def test_an_error_in_a_cell_leaves_the_file_as_it_was(
 
 
 def test_pieces_of_a_stream_become_one_and_other_outputs_stay_apart(script: ModuleType) -> None:
-    def stream(name: str, text: str) -> nbformat.NotebookNode:
+    def stream(name: str, text: str) -> Any:
         return new_output("stream", name=name, text=text)
 
     picture = new_output("display_data", data={"text/plain": "x"})
