@@ -49,7 +49,7 @@ endif
 
 lab: $(SETUP)  ## open the series in JupyterLab
 	@echo "JupyterLab prints an address below: open it in a browser if none opens by itself."
-	$(BIN)/jupyter lab $(ROOT_FLAG) $(BROWSER_FLAG) $(LAB_ARGS) notebooks/00_data.ipynb
+	$(BIN)/jupyter lab $(ROOT_FLAG) $(BROWSER_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_data.ipynb $(LAB_ARGS)
 
 test: lint types unit notebook-tests browser-tests  ## set up, then every check: about ten minutes at most
 	@echo "All checks passed."

@@ -30,7 +30,9 @@ SET_UP_TAG = "genlab-set-up"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 SET_UP = """# On Colab this installs genlab. Anywhere else it does nothing.
-import glob, subprocess, sys
+import glob
+import subprocess
+import sys
 
 if "google.colab" in sys.modules:
     repository = "{repository}"
