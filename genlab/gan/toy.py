@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 from genlab.gan.loss import discriminator_loss, generator_loss, gradient_penalty
@@ -44,6 +45,14 @@ def modes_covered(points: Tensor, share: float = 0.02) -> int:
     return int((held >= share * len(points)).sum())
 
 
+def draw_ring(axis: Axes, points: Tensor, color: str) -> None:
+    """Scatter points (N, 2) in colour over real ones in grey."""
+    real = ring(500, torch.Generator().manual_seed(0))
+    axis.scatter(real[:, 0], real[:, 1], s=3, color="#bbbbbb")
+    axis.scatter(points[:, 0], points[:, 1], s=2, color=color, alpha=0.5)
+    axis.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.7), xticks=[], yticks=[], aspect="equal")
+
+
 @dataclass(frozen=True)
 class Round:
     """One round of the game: a step of the detective, then one of the forger.
@@ -75,8 +84,8 @@ class RingGame:
         self,
         seed: int,
         *,
-        lr_generator: float = 1e-3,
-        lr_discriminator: float = 3e-4,
+        lr_generator: float = 3e-3,
+        lr_discriminator: float = 1e-3,
         betas: tuple[float, float] = (0.5, 0.9),
     ) -> None:
         torch.manual_seed(seed)
