@@ -1,5 +1,6 @@
 """The command line: train a model, sample from it, look at data and configs."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,15 +46,17 @@ def train(
     """Train a model; leaves loss history, weights and a sheet of samples in the run folder."""
     from genlab.config import parse_override
     from genlab.data import load_dataset
-    from genlab.training.run import SHEET
+    from genlab.training.run import SHEET, refuse_existing
     from genlab.zoo import fit, load_config
 
     overrides = dict(parse_override(text) for text in set_ or [])
     if dataset is not None:
         overrides["train.dataset"] = dataset
     settings = load_config(config, overrides)
+    refuse_existing(run)  # before the data is read, which takes longer
     data = load_dataset(settings.train.dataset, "train", data_root)
     typer.echo(repr(data))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop saves as Ctrl-C does
     try:
         fit(settings, data, run)
     except KeyboardInterrupt:

@@ -215,7 +215,7 @@ def search_roots(root: str | Path | None = None) -> list[Path]:
     """The folders in which data sets are looked for, in order; those that a person named must exist."""
     roots = []
     if root is not None:
-        roots.append(_existing(Path(root), "root"))
+        roots.append(_existing(Path(root), "the data root"))
     if os.environ.get("GENLAB_DATA"):
         roots.append(_existing(Path(os.environ["GENLAB_DATA"]), "$GENLAB_DATA"))
     return [*roots, project_dir() / "data"]
@@ -245,7 +245,7 @@ def _read_idx(folder: Path, file: str, sha256: Mapping[str, str]) -> Tensor:
     The hash decides alone: what passes it is a well-formed file, so the header needs no checks.
     """
     path = next((p for p in (folder / file, folder / f"{file}.gz") if p.is_file()), None)
-    remedy = f"delete the folder {folder} and load again to download it afresh"
+    remedy = f"copy the file again, or delete the folder {folder} and load again to download it afresh"
     if path is None:
         raise GenlabError(f"{folder / file} is missing (nor is there a .gz of it): {remedy}")
     try:

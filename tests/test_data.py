@@ -213,7 +213,7 @@ def test_an_unknown_name_or_split() -> None:
 @pytest.mark.parametrize("name", ["mnist", "auto"])
 def test_a_folder_that_does_not_exist(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = error_of(lambda: load_dataset(name, "train", tmp_path / "nowhere"))
-    assert text.startswith(f"root names the folder {tmp_path / 'nowhere'}, which does not exist")
+    assert text.startswith(f"the data root names the folder {tmp_path / 'nowhere'}, which does not exist")
     monkeypatch.setenv("GENLAB_DATA", str(tmp_path / "nothing"))
     text = error_of(lambda: load_dataset(name))
     assert text.startswith(f"$GENLAB_DATA names the folder {tmp_path / 'nothing'}, which does not exist")

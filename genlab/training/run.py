@@ -28,6 +28,12 @@ CONFIG, METRICS, SUMMARY, SHEET = "config.yaml", "metrics.jsonl", "run.json", "s
 WEIGHTS, AVERAGED = "weights.safetensors", "averaged.safetensors"
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise GenlabError if there is something at the path: no earlier run is written over."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise GenlabError(f"{path} exists already: name another folder for the run, or delete it")
+
+
 class RunFolder:
     """A new folder for a run that is about to start.
 
@@ -36,8 +42,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise GenlabError(f"{path} exists already: name another folder for the run, or delete it")
+        refuse_existing(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
