@@ -4,6 +4,7 @@ import os
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 import genlab.data  # noqa: E402
-from genlab.data import Dataset  # noqa: E402
+from genlab.data import Dataset, published  # noqa: E402
 
 WriteIdx = Callable[..., dict[str, bytes]]
 
@@ -33,14 +34,15 @@ def away_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.delenv("GENLAB_PROFILE", raising=False)
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # nbval's plugin has imported it
     home = tmp_path / "home"
-    monkeypatch.setattr("genlab.data.project_dir", lambda: home)
-    monkeypatch.setattr("genlab.data.subprocess", SimpleNamespace(run=refuse))
-    genlab.data._failed_downloads.cache_clear()
+    monkeypatch.setattr("genlab.data.published.project_dir", lambda: home)
+    monkeypatch.setattr("genlab.data.cache.project_dir", lambda: home)
+    monkeypatch.setattr("genlab.data.published.subprocess", SimpleNamespace(run=refuse))
+    published._failed_downloads.cache_clear()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the models here are so small that a second thread only waits
     yield
     torch.set_num_threads(threads)
-    genlab.data._failed_downloads.cache_clear()
+    published._failed_downloads.cache_clear()
 
 
 @pytest.fixture
@@ -110,10 +112,8 @@ def idx_files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
         files[f"{prefix}-images-idx3-ubyte"] = idx_bytes(make_images(n, seed=n)[:, 0])
         files[f"{prefix}-labels-idx1-ubyte"] = idx_bytes(torch.arange(n, dtype=torch.uint8) % 10)
     hashes = {name: sha256(content).hexdigest() for name, content in files.items()}
-    for name, published in genlab.data._PUBLISHED.items():
-        changed: Any = dict(genlab.data._PUBLISHED)
-        changed[name] = genlab.data._Published(published.torchvision_class, published.class_names, hashes)
-        monkeypatch.setattr("genlab.data._PUBLISHED", changed)
+    changed = {name: replace(one, sha256=hashes) for name, one in published.PUBLISHED.items()}
+    monkeypatch.setattr("genlab.data.published.PUBLISHED", changed)
     return files
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
-import genlab.data
-from genlab.data import Dataset, load_dataset, search_roots, to_signed, to_unit
+from genlab.data import load_dataset, search_roots
+from genlab.data.published import PUBLISHED
 from genlab.errors import GenlabError
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -24,117 +23,6 @@ def error_of(call: Callable[[], object]) -> str:
     text = str(caught.value)
     assert "\n" not in text
     return text
-
-
-# --- the two crossings ------------------------------------------------------------------------
-
-
-def test_to_signed_and_to_unit_agree_on_every_grey_level() -> None:
-    grey = torch.arange(256, dtype=torch.uint8)
-    signed, unit = to_signed(grey), to_unit(grey)
-    assert signed.dtype == unit.dtype == torch.float32
-    assert (signed[0].item(), signed[-1].item()) == (-1, 1)
-    assert (unit[0].item(), unit[-1].item()) == (0, 1)
-    torch.testing.assert_close(unit, torch.linspace(0, 1, 256))
-    torch.testing.assert_close(to_unit(signed), unit)
-    torch.testing.assert_close(to_signed(unit), signed)
-    assert torch.equal((to_unit(signed) * 255).round().to(torch.uint8), grey)
-
-
-def test_the_crossings_leave_their_input_alone() -> None:
-    grey, signed = torch.arange(256, dtype=torch.uint8), torch.linspace(-1, 1, 5)
-    to_signed(grey), to_unit(grey), to_unit(signed), to_signed(to_unit(signed))
-    assert torch.equal(grey, torch.arange(256, dtype=torch.uint8))
-    assert torch.equal(signed, torch.linspace(-1, 1, 5))
-
-
-def test_to_unit_clips_what_a_model_overshoots() -> None:
-    assert to_unit(torch.tensor([-3.0, 3.0])).tolist() == [0, 1]
-
-
-# --- Dataset and its batches ------------------------------------------------------------------
-
-
-def test_a_data_set_says_in_one_line_what_it_is(dataset: Dataset) -> None:
-    assert len(dataset) == 40
-    assert dataset.num_classes == 10
-    assert repr(dataset) == "digits (train): 40 images of 1x28x28. Made up for a test."
-
-
-def marked(n: int) -> Dataset:
-    """Every image is filled with its own number, which is its label too."""
-    numbers = torch.arange(n)
-    images = numbers.to(torch.uint8).reshape(n, 1, 1, 1).expand(n, 1, 28, 28).contiguous()
-    return Dataset("digits", "train", images, numbers, tuple(map(str, range(n))), "")
-
-
-@pytest.mark.parametrize(("n", "batch_size"), [(40, 8), (41, 8), (7, 7), (9, 4), (5, 1)])
-def test_an_epoch_shows_every_image_at_most_once_and_drops_only_a_short_batch(
-    n: int, batch_size: int
-) -> None:
-    batches = list(marked(n).batches(batch_size, generator=torch.Generator().manual_seed(0)))
-    assert [len(images) for images, _ in batches] == [batch_size] * (n // batch_size)
-    labels = torch.cat([labels for _, labels in batches])
-    assert len(labels.unique()) == len(labels) == n - n % batch_size
-    images = torch.cat([images for images, _ in batches])
-    assert torch.equal((to_unit(images[:, 0, 3, 5]) * 255).round().long(), labels)
-    assert images.dtype == torch.float32
-    assert images.shape[1:] == (1, 28, 28)
-
-
-def test_the_generator_decides_the_order() -> None:
-    def order(seed: int) -> list[int]:
-        batches = marked(40).batches(8, generator=torch.Generator().manual_seed(seed))
-        return torch.cat([labels for _, labels in batches]).tolist()
-
-    assert order(1) == order(1)
-    assert order(1) != order(2)
-    assert order(1) != sorted(order(1))
-
-
-def test_a_generator_carried_on_gives_a_new_order_each_epoch() -> None:
-    generator = torch.Generator().manual_seed(0)
-    first, second = (
-        torch.cat([labels for _, labels in marked(40).batches(8, generator=generator)]) for _ in range(2)
-    )
-    assert not torch.equal(first, second)
-
-
-def test_a_data_set_smaller_than_a_batch_gives_one_batch() -> None:
-    [(images, labels)] = marked(5).batches(128)
-    assert sorted(labels.tolist()) == [0, 1, 2, 3, 4]
-    assert len(images) == 5
-
-
-def test_an_impossible_batch_size_is_refused() -> None:
-    assert "at least 1, got 0" in error_of(lambda: next(marked(5).batches(0)))
-
-
-# --- digits -----------------------------------------------------------------------------------
-
-
-def test_digits_are_scikit_learns_split_in_two() -> None:
-    train, test = load_dataset("digits", "train"), load_dataset("digits", "test")
-    assert len(train) + len(test) == 1797
-    assert (train.split, test.split, train.name) == ("train", "test", "digits")
-    for split in (train, test):
-        assert split.images.dtype == torch.uint8
-        assert split.images.shape[1:] == (1, 28, 28)
-        assert split.labels.dtype == torch.int64
-        assert split.labels.unique().tolist() == list(range(10))
-        assert split.images.amax() > 200
-        assert not split.images[..., :4].any()  # MNIST's empty margin
-
-    # Every fifth scan is in the test split; shrunk again, the images are the scans.
-    scans = torch.from_numpy(load_digits().images).float() * 255 / 16
-    kept = torch.arange(1797) % 5 != 0
-    small = torch.nn.functional.interpolate(
-        train.images[:, :, 4:24, 4:24].float(), size=(8, 8), mode="bilinear", antialias=True
-    )
-    for_each = torch.stack([small[:, 0].flatten(1), scans[kept].flatten(1)])
-    correlation = torch.nn.functional.cosine_similarity(for_each[0], for_each[1])
-    assert correlation.min() > 0.9
-    assert torch.equal(train.labels, torch.from_numpy(load_digits().target)[kept])
 
 
 # --- MNIST on the disk ------------------------------------------------------------------------
@@ -202,12 +90,6 @@ def test_a_home_directory_may_be_abbreviated(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert len(load_dataset("mnist", "train", f"~/{mnist_root.name}")) == 12
-
-
-def test_an_unknown_name_or_split() -> None:
-    assert error_of(lambda: load_dataset("mnits")) == "unknown data set 'mnits': did you mean 'mnist'?"
-    assert "choose from auto, mnist, fashion_mnist, digits" in error_of(lambda: load_dataset("xyz"))
-    assert "choose train or test" in error_of(lambda: load_dataset("digits", "valid"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["mnist", "auto"])
@@ -297,7 +179,7 @@ def test_a_missing_file_is_named_and_not_downloaded_in_silence(name: str, mnist_
 
 
 def test_the_published_hashes_are_of_the_unzipped_files_and_all_different() -> None:
-    hashes = [h for p in genlab.data._PUBLISHED.values() for h in p.sha256.values()]
+    hashes = [h for p in PUBLISHED.values() for h in p.sha256.values()]
     assert len(set(hashes)) == len(hashes) == 8
     assert all(len(h) == 64 and set(h) <= set("0123456789abcdef") for h in hashes)
 
@@ -325,7 +207,7 @@ def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
         program.write_text(f'#!/bin/sh\necho "$2" >> {calls}\n{script}\n')  # $1 is -c, $3 the folder
         program.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(program))
-        monkeypatch.setattr("genlab.data.subprocess", subprocess)
+        monkeypatch.setattr("genlab.data.published.subprocess", subprocess)
         return calls
 
     return install
@@ -393,7 +275,7 @@ def test_a_download_that_hangs_is_stopped(
     python: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python("exec sleep 60")
-    monkeypatch.setattr("genlab.data.DOWNLOAD_SECONDS", 0.3)
+    monkeypatch.setattr("genlab.data.published.DOWNLOAD_SECONDS", 0.3)
     started = time.monotonic()
     assert "did not finish within 0.3 seconds" in error_of(lambda: load_dataset("mnist"))
     assert time.monotonic() - started < 20

@@ -1,0 +1,14 @@
+"""Data sets as resident tensors (notebook 00).
+
+MNIST is 47 MB as bytes: it fits in memory whole. So a data set here is one uint8 tensor, and a
+batch is one indexing operation; nothing is decoded, copied or converted image by image.
+
+Images are uint8 at rest, float32 in [-1, 1] inside models and float32 in [0, 1] at the edges
+(plots, metrics, widgets). The two functions ``to_signed`` and ``to_unit`` are the only crossings.
+"""
+
+from genlab.data.dataset import Dataset, Split, to_signed, to_unit
+from genlab.data.load import DATASET_NAMES, load_dataset
+from genlab.data.published import search_roots
+
+__all__ = ["DATASET_NAMES", "Dataset", "Split", "load_dataset", "search_roots", "to_signed", "to_unit"]

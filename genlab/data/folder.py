@@ -1,0 +1,132 @@
+"""A folder of pictures, one folder per class; split already (``train/``, ``test/``) or not."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from genlab.data.dataset import Dataset, Split
+from genlab.data.picture import progress, read_picture
+from genlab.data.splits import Labelled, both, divide, mixed
+from genlab.errors import GenlabError
+
+# What operating systems leave lying in folders, besides all that begins with a dot.
+LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
+RECIPE = 1  # raise it when the same picture would become other pixels: then no cache is believed
+Classes = Mapping[str, list[Path]]  # the pictures of each class, in order of name
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the pictures lie: one set of classes under ``all``, or the same under ``train`` and ``test``."""
+
+    path: Path
+    parts: Mapping[str, Classes]
+
+    def stamp(self) -> str:
+        """Another one as soon as a picture is added, removed, renamed or written to."""
+        digest = hashlib.sha256(f"{RECIPE}".encode())
+        for classes in self.parts.values():
+            for file in (file for files in classes.values() for file in files):
+                status = file.stat()
+                name = os.fsencode(str(file)[len(str(self.path)) :])
+                digest.update(b"%s\0%d %d\0" % (name, status.st_size, status.st_mtime_ns))
+        return digest.hexdigest()
+
+
+def find(path: Path) -> Layout:
+    """The pictures below a folder; nothing is opened yet.
+
+    Raises:
+        GenlabError: there are no class folders, or empty ones, or folders inside them; pictures lie
+            beside them; ``train`` and ``test`` have other classes than each other.
+        OSError: a folder cannot be listed.
+    """
+    folders, _ = _entries(path)
+    halves = {folder.name.lower(): folder for folder in folders}
+    if set(halves) != {"train", "test"} or len(folders) != 2:
+        return Layout(path, {"all": _classes(path)})
+    train, test = _classes(halves["train"]), _classes(halves["test"])
+    for name in sorted(set(train) ^ set(test)):
+        has, lacks = ("train", "test") if name in train else ("test", "train")
+        raise GenlabError(
+            f"{halves[lacks]} has no folder for the class {name!r}, which {halves[has]} has: "
+            "both need the same classes"
+        )
+    return Layout(path, {"train": train, "test": test})
+
+
+def read(layout: Layout) -> dict[Split, Dataset]:
+    """Read every picture (``genlab.data.picture``), number the classes in order of name, mix the order.
+
+    Without a split of its own, every fifth picture of a class is for testing, in order of file name.
+
+    Raises:
+        GenlabError: a file is no picture or damaged, or a class has too few.
+        OSError: a file cannot be opened.
+    """
+    source = f"Pictures of {layout.path}, made grey and 28x28"
+    parts = {name: _read_classes(classes, layout.path) for name, classes in layout.parts.items()}
+    class_names = list(next(iter(layout.parts.values())))
+    if "all" in parts:
+        return divide(layout.path, parts["all"], class_names, source)
+    halves: dict[Split, Labelled] = {"train": mixed(*parts["train"]), "test": mixed(*parts["test"])}
+    return both(layout.path, halves, class_names, source)
+
+
+def _read_classes(classes: Classes, path: Path) -> Labelled:
+    files = [(file, label) for label, files in enumerate(classes.values()) for file in files]
+    with progress(files, f"Reading {path.name}") as shown:
+        pictures = [read_picture(file) for file, _ in shown]
+    return torch.from_numpy(np.stack(pictures)), torch.tensor([label for _, label in files])
+
+
+def _classes(path: Path) -> Classes:
+    folders, files = _entries(path)
+    pictures = [file for file in files if file.suffix.lower() in Image.registered_extensions()]
+    if pictures and not folders:
+        raise GenlabError(f"{path} has pictures and no class folders: put them into one folder per class")
+    if pictures:
+        raise GenlabError(f"{pictures[0]} lies beside the class folders: move it into one of them")
+    if not folders:
+        raise GenlabError(f"{path} has no class folders: put the pictures into one folder per class")
+    return {folder.name: _pictures(folder) for folder in sorted(folders, key=_in_order)}
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """All files of a class; what is not a picture is told when it is read."""
+    folders, files = _entries(folder)
+    if folders:
+        raise GenlabError(
+            f"{folders[0]} is a folder inside a class: a class folder has pictures only "
+            f"(or did you mean the folder {folder}?)"
+        )
+    if not files:
+        raise GenlabError(f"{folder} has no pictures: add some, or remove the folder")
+    return files
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders and the files in a folder, by name, without what is hidden."""
+    folders, files = [], []
+    with os.scandir(folder) as entries:  # knows what is a folder without asking the disk again
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith(".") or entry.name.lower() in LITTER:
+                continue
+            if entry.is_dir():
+                folders.append(Path(entry))
+            elif entry.is_file():
+                files.append(Path(entry))
+            else:
+                raise GenlabError(f"{entry.path} is neither a file nor a folder (a broken link?): remove it")
+    return folders, files
+
+
+def _in_order(folder: Path) -> tuple[int, str]:
+    """By name, and folders called 2 and 10 as numbers."""
+    return (int(folder.name) if folder.name.isdecimal() else -1, folder.name)

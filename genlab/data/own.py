@@ -1,0 +1,58 @@
+"""Your own data: a folder of pictures, an .npz file, or a folder of IDX files.
+
+    shapes/circle/*.png, shapes/square/*.jpg    one folder per class        genlab.data.folder
+    shapes/train/circle/..., shapes/test/...    the same, already split
+    shapes.npz                                  arrays                      genlab.data.npz
+    kmnist/train-images-idx3-ubyte.gz, ...      four IDX files              genlab.data.idx
+
+Whatever it was, it ends as grey images of 28x28: see ``genlab.data.picture``.
+"""
+
+import os
+from pathlib import Path
+
+from genlab.data import folder, idx, npz
+from genlab.data.cache import cached
+from genlab.data.dataset import Dataset, Split
+from genlab.errors import GenlabError
+
+
+def load_own(name: str | Path, split: Split) -> Dataset:
+    """A split of the data that lies at a path.
+
+    Args:
+        name: the path; ``~`` is the home directory, a relative one starts at the current folder.
+        split: ``train`` or ``test``.
+
+    Returns:
+        A data set whose name is the path made absolute.
+
+    Raises:
+        GenlabError: nothing is there, or anything is wrong with what is; the line names the file.
+    """
+    try:
+        path = Path(os.path.abspath(Path(name).expanduser()))
+        if path.is_dir():
+            files = idx.files_in(path)
+            if files:
+                return idx.read(path, files)[split]
+            layout = folder.find(path)
+            return cached(path, layout.stamp(), lambda: folder.read(layout))[split]
+        if path.suffix.lower() == ".npz" and path.is_file():
+            return npz.read(path)[split]
+        there = path.exists()
+    except OSError as error:  # no permission, a name too long, a disk that fails
+        at = error.filename or name
+        raise GenlabError(
+            f"{at} cannot be read ({error.strerror or error}): is it there, and may you read it?"
+        ) from None
+    except RuntimeError:  # from expanduser
+        raise GenlabError(f"{name}: there is no such home directory, write the path in full") from None
+    if there:
+        raise GenlabError(f"{path} is neither a folder nor an .npz file: name the folder of the classes")
+    raise GenlabError(f"{path} does not exist (only {_nearest_folder(path)} does): correct the path")
+
+
+def _nearest_folder(path: Path) -> Path:
+    """The last part of the path that does exist: the mistake comes right after it."""
+    return next(parent for parent in path.parents if parent.is_dir())

@@ -1,0 +1,130 @@
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from genlab.data import Dataset, to_signed, to_unit
+from genlab.errors import GenlabError
+
+
+def error_of(call: Callable[[], object]) -> str:
+    """The one line that a call fails with."""
+    with pytest.raises(GenlabError) as caught:
+        call()
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+# --- the two crossings ------------------------------------------------------------------------
+
+
+def test_to_signed_and_to_unit_agree_on_every_grey_level() -> None:
+    grey = torch.arange(256, dtype=torch.uint8)
+    signed, unit = to_signed(grey), to_unit(grey)
+    assert signed.dtype == unit.dtype == torch.float32
+    assert (signed[0].item(), signed[-1].item()) == (-1, 1)
+    assert (unit[0].item(), unit[-1].item()) == (0, 1)
+    torch.testing.assert_close(unit, torch.linspace(0, 1, 256))
+    torch.testing.assert_close(to_unit(signed), unit)
+    torch.testing.assert_close(to_signed(unit), signed)
+    assert torch.equal((to_unit(signed) * 255).round().to(torch.uint8), grey)
+
+
+def test_the_crossings_leave_their_input_alone() -> None:
+    grey, signed = torch.arange(256, dtype=torch.uint8), torch.linspace(-1, 1, 5)
+    to_signed(grey), to_unit(grey), to_unit(signed), to_signed(to_unit(signed))
+    assert torch.equal(grey, torch.arange(256, dtype=torch.uint8))
+    assert torch.equal(signed, torch.linspace(-1, 1, 5))
+
+
+def test_to_unit_clips_what_a_model_overshoots() -> None:
+    assert to_unit(torch.tensor([-3.0, 3.0])).tolist() == [0, 1]
+
+
+# --- Dataset and its batches ------------------------------------------------------------------
+
+
+def test_a_data_set_says_in_one_line_what_it_is(dataset: Dataset) -> None:
+    assert len(dataset) == 40
+    assert dataset.num_classes == 10
+    assert repr(dataset) == "digits (train): 40 images of 1x28x28. Made up for a test."
+
+
+def marked(n: int) -> Dataset:
+    """Every image is filled with its own number, which is its label too."""
+    numbers = torch.arange(n)
+    images = numbers.to(torch.uint8).reshape(n, 1, 1, 1).expand(n, 1, 28, 28).contiguous()
+    return Dataset("digits", "train", images, numbers, tuple(map(str, range(n))), "")
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(40, 8), (41, 8), (7, 7), (9, 4), (5, 1)])
+def test_an_epoch_shows_every_image_at_most_once_and_drops_only_a_short_batch(
+    n: int, batch_size: int
+) -> None:
+    batches = list(marked(n).batches(batch_size, generator=torch.Generator().manual_seed(0)))
+    assert [len(images) for images, _ in batches] == [batch_size] * (n // batch_size)
+    labels = torch.cat([labels for _, labels in batches])
+    assert len(labels.unique()) == len(labels) == n - n % batch_size
+    images = torch.cat([images for images, _ in batches])
+    assert torch.equal((to_unit(images[:, 0, 3, 5]) * 255).round().long(), labels)
+    assert images.dtype == torch.float32
+    assert images.shape[1:] == (1, 28, 28)
+
+
+def test_the_generator_decides_the_order() -> None:
+    def order(seed: int) -> list[int]:
+        batches = marked(40).batches(8, generator=torch.Generator().manual_seed(seed))
+        return torch.cat([labels for _, labels in batches]).tolist()
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+    assert order(1) != sorted(order(1))
+
+
+def test_a_generator_carried_on_gives_a_new_order_each_epoch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first, second = (
+        torch.cat([labels for _, labels in marked(40).batches(8, generator=generator)]) for _ in range(2)
+    )
+    assert not torch.equal(first, second)
+
+
+def test_a_data_set_smaller_than_a_batch_gives_one_batch() -> None:
+    [(images, labels)] = marked(5).batches(128)
+    assert sorted(labels.tolist()) == [0, 1, 2, 3, 4]
+    assert len(images) == 5
+
+
+def test_an_impossible_batch_size_is_refused() -> None:
+    assert "at least 1, got 0" in error_of(lambda: next(marked(5).batches(0)))
+
+
+# --- the fingerprint --------------------------------------------------------------------------
+
+
+def test_the_fingerprint_is_the_hash_of_the_bytes(dataset: Dataset) -> None:
+    pixels = bytes(dataset.images.flatten().tolist())
+    labels = b"".join(label.to_bytes(8, "little") for label in dataset.labels.tolist())
+    assert dataset.fingerprint == hashlib.sha256(pixels + labels).hexdigest()
+    assert dataset.fingerprint is dataset.fingerprint  # computed once
+
+
+def test_other_pixels_labels_or_orders_have_other_fingerprints(dataset: Dataset) -> None:
+    images = dataset.images.clone()
+    images[17, 0, 20, 3] ^= 1
+    other = [
+        replace(dataset, images=images),
+        replace(dataset, labels=dataset.labels.roll(1)),
+        replace(dataset, images=dataset.images.flip(0), labels=dataset.labels.flip(0)),
+    ]
+    assert len({data.fingerprint for data in (dataset, *other)}) == 4
+
+
+def test_neither_name_nor_memory_layout_matters(dataset: Dataset) -> None:
+    spread = dataset.images.permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0)
+    assert not spread.is_contiguous()
+    same = replace(dataset, images=spread, name="other", source="elsewhere").to("cpu")
+    assert same.fingerprint == dataset.fingerprint

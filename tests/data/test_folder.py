@@ -1,0 +1,241 @@
+"""Folders of pictures: layout, split, and everything that can be wrong with one."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genlab.data import load_dataset
+from genlab.data.folder import find, read
+from genlab.data.splits import is_test, mixed, number
+
+Refused = Callable[[object], str]
+
+
+def pixels_of(path: Path) -> torch.Tensor:
+    return torch.from_numpy(np.array(Image.open(path)))
+
+
+def test_every_fifth_picture_of_a_class_is_for_testing(shapes: Path) -> None:
+    train, test = load_dataset(str(shapes)), load_dataset(str(shapes), "test")
+    assert (train.name, train.split, test.split) == (str(shapes), "train", "test")
+    assert train.class_names == test.class_names == ("circle", "square", "triangle")
+    assert train.num_classes == 3
+    assert train.labels.bincount().tolist() == [6, 5, 4]
+    assert test.labels.bincount().tolist() == [1, 1, 1]
+    files = {
+        (label, pixels_of(path).numpy().tobytes()): path.name
+        for label, name in enumerate(train.class_names)
+        for path in (shapes / name).iterdir()
+    }
+    found = [
+        [files.pop((int(label), image.numpy().tobytes())) for image, label in zip(*part, strict=True)]
+        for part in ((test.images, test.labels), (train.images, train.labels))
+    ]
+    assert found[0] == ["4.png"] * 3  # 0, 1, 2, 3, 4: the fifth
+    assert not files  # each picture is there once
+    for data in (train, test):
+        assert data.images.dtype == torch.uint8
+        assert data.labels.dtype == torch.int64
+        assert data.images.shape == (len(data), 1, 28, 28)
+
+
+def test_the_split_is_a_fifth_of_each_class_whatever_the_order() -> None:
+    labels = torch.randint(4, (1000,), generator=torch.Generator().manual_seed(0))
+    chosen = is_test(labels)
+    for label in range(4):
+        assert int(chosen[labels == label].sum()) == int((labels == label).sum()) // 5
+        assert chosen[labels == label].nonzero()[:3].flatten().tolist() == [4, 9, 14]
+    assert not is_test(torch.tensor([], dtype=torch.int64)).any()
+
+
+def test_a_split_of_ones_own(shapes: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(shapes, own / "Train")
+    for name in ("circle", "square", "triangle"):
+        (own / "test" / name).mkdir(parents=True)
+        (own / "Train" / name / "2.png").rename(own / "test" / name / "2.png")
+    train, test = load_dataset(own), load_dataset(own, "test")
+    assert (len(train), len(test)) == (15, 3)
+    [square] = test.images[test.labels == 1, 0]
+    assert torch.equal(square, pixels_of(own / "test" / "square" / "2.png"))
+    assert train.labels[:6].unique().tolist() == [0, 1, 2]  # not sorted by class
+
+
+def test_the_order_is_mixed_and_always_the_same(shapes: Path) -> None:
+    layout = find(shapes)
+    first, again = read(layout)["train"], read(layout)["train"]
+    assert first.labels.tolist() == again.labels.tolist()
+    assert first.labels.tolist() != sorted(first.labels.tolist())
+    images = torch.arange(1000).reshape(1000, 1, 1)
+    a, b = mixed(images, torch.arange(1000))
+    assert torch.equal(a.flatten(), b)
+    assert torch.equal(b.sort().values, torch.arange(1000))
+    assert abs(float(b[:500].float().mean()) - 500) < 50
+
+
+def test_classes_called_train_and_test_among_others_are_classes(shapes: Path) -> None:
+    for old, new in (("circle", "train"), ("square", "test")):
+        (shapes / old).rename(shapes / new)
+    assert load_dataset(shapes).class_names == ("test", "train", "triangle")
+
+
+def test_the_classes_are_in_order_and_numbers_in_that_of_numbers(shapes: Path) -> None:
+    for name in ("10", "9", "2"):
+        shutil.copytree(shapes / "circle", shapes / name)
+    assert load_dataset(shapes).class_names == ("circle", "square", "triangle", "2", "9", "10")
+    for name in ("circle", "square", "triangle"):
+        shutil.rmtree(shapes / name)
+    assert load_dataset(shapes).class_names == ("2", "9", "10")
+
+
+@pytest.mark.parametrize("classes", [1, 2, 30])
+def test_any_number_of_classes(classes: int, shapes: Path, tmp_path: Path) -> None:
+    for number_ in range(classes):
+        shutil.copytree(shapes / "circle", tmp_path / "many" / f"Klasse {number_:02} ä")
+    data = load_dataset(tmp_path / "many")
+    assert data.num_classes == classes
+    assert data.labels.bincount().tolist() == [6] * classes
+
+
+def test_what_systems_leave_behind_is_passed_over(shapes: Path) -> None:
+    before = load_dataset(shapes)
+    for litter in (".DS_Store", "circle/.DS_Store", "circle/Thumbs.db", "desktop.ini", "circle/._1.png"):
+        (shapes / litter).write_bytes(b"\0\1")
+    (shapes / ".git").mkdir()
+    (shapes / "__MACOSX").mkdir()
+    (shapes / "README.txt").write_text("Beside the class folders no picture is lost.")
+    after = load_dataset(shapes)
+    assert after.fingerprint == before.fingerprint
+    assert after.class_names == before.class_names
+
+
+def test_a_path_is_understood_as_it_is_written(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    everywhere: list[str | Path] = ["./shapes", "shapes/", "~/shapes", "./shapes/../shapes", Path("shapes")]
+    datasets = [load_dataset(name) for name in everywhere]
+    assert {data.name for data in datasets} == {str(shapes)}
+    monkeypatch.chdir(shapes)
+    assert load_dataset(".").name == str(shapes)
+    assert load_dataset(datasets[0].name, "test").split == "test"
+
+
+def test_links_are_followed(shapes: Path, tmp_path: Path) -> None:
+    os.symlink(shapes, tmp_path / "link")
+    assert load_dataset(tmp_path / "link").fingerprint == load_dataset(shapes).fingerprint
+
+
+def test_the_stamp_changes_with_the_pictures(shapes: Path) -> None:
+    stamps = [find(shapes).stamp(), find(shapes).stamp()]
+    assert stamps[0] == stamps[1]
+    (shapes / "circle" / "0.png").rename(shapes / "circle" / "00.png")
+    stamps.append(find(shapes).stamp())
+    os.utime(shapes / "circle" / "1.png", ns=(1, 1))
+    stamps.append(find(shapes).stamp())
+    (shapes / "circle" / "1.png").rename(shapes / "square" / "9.png")
+    stamps.append(find(shapes).stamp())
+    (shapes / "circle").rename(shapes / "disc")
+    stamps.append(find(shapes).stamp())
+    assert len(set(stamps)) == len(stamps) - 1
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+
+def test_nothing_there(tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "no" / "shapes"
+    assert refused(path) == f"{path} does not exist (only {tmp_path} does): correct the path"
+    assert refused(tmp_path / "x.npz").startswith(f"{tmp_path / 'x.npz'} does not exist")
+    assert "does not exist" in refused("./a\0b")
+    assert "no such home directory" in refused("~nobody-of-this-name/shapes")
+    assert "File name too long" in refused("./" + 300 * "x")
+
+
+def test_neither_folder_nor_npz(shapes: Path, refused: Refused) -> None:
+    path = shapes / "circle" / "0.png"
+    assert refused(path) == f"{path} is neither a folder nor an .npz file: name the folder of the classes"
+
+
+def test_no_classes(shapes: Path, tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "empty has no class folders" in refused(tmp_path / "empty")
+    assert "circle has pictures and no class folders" in refused(shapes / "circle")
+    for half in ("train", "test"):
+        shutil.copytree(shapes / "circle", tmp_path / "own" / half)
+    assert refused(tmp_path / "own").startswith(f"{tmp_path / 'own' / 'train'} has pictures and no class")
+
+
+def test_a_picture_beside_the_class_folders(shapes: Path, refused: Refused) -> None:
+    shutil.copy(shapes / "circle" / "0.png", shapes / "loose.JPG")
+    assert refused(shapes).startswith(f"{shapes / 'loose.JPG'} lies beside the class folders")
+
+
+def test_a_class_without_pictures(shapes: Path, refused: Refused) -> None:
+    (shapes / "blob").mkdir()
+    (shapes / "blob" / ".hidden.png").touch()
+    assert refused(shapes) == f"{shapes / 'blob'} has no pictures: add some, or remove the folder"
+
+
+def test_folders_too_deep(shapes: Path, tmp_path: Path, refused: Refused) -> None:
+    text = refused(tmp_path)  # one too high
+    assert text.startswith(f"{shapes / 'circle'} is a folder inside a class")
+    assert f"did you mean the folder {shapes}?" in text
+
+
+def test_too_few_for_two_splits(shapes: Path, refused: Refused) -> None:
+    (shapes / "triangle" / "0.png").unlink()
+    assert "the class 'triangle' has 4 images, fewer than 5" in refused(shapes)
+
+
+def test_splits_with_other_classes(shapes: Path, tmp_path: Path, refused: Refused) -> None:
+    for half in ("train", "test"):
+        shutil.copytree(shapes, tmp_path / "own" / half)
+    shutil.rmtree(tmp_path / "own" / "train" / "square")
+    text = refused(tmp_path / "own")
+    assert text.startswith(f"{tmp_path / 'own' / 'train'} has no folder for the class 'square'")
+
+
+def test_a_stray_file(shapes: Path, refused: Refused) -> None:
+    (shapes / "circle" / "labels.csv").write_text("a,b\n")
+    assert refused(shapes).startswith(f"{shapes / 'circle' / 'labels.csv'} is not a picture")
+    (shapes / "circle" / "labels.csv").unlink()
+    os.mkfifo(shapes / "circle" / "pipe.png")  # opening it would wait for ever
+    assert "neither a file nor a folder" in refused(shapes)
+
+
+def test_black_ink_on_a_transparent_ground(tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "ink" / "a").mkdir(parents=True)
+    for i in range(5):
+        ink = np.zeros((28, 28, 4), np.uint8)
+        ink[i:20, 5:9, 3] = 255
+        Image.fromarray(ink).save(tmp_path / "ink" / "a" / f"{i}.png")
+    assert "every image of the train split is blank" in refused(tmp_path / "ink")
+
+
+def test_no_permission(shapes: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root nothing is forbidden, so the refusal is made up."""
+    forbidden = shapes / "circle" / "1.png"
+    plain = Path.open
+
+    def open_(path: Path, *args: object, **options: object) -> object:
+        if path == forbidden:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path, *args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", open_)
+    assert refused(shapes).startswith(f"{forbidden} cannot be read (Permission denied)")
+
+
+def test_numbered_labels_keep_their_order() -> None:
+    names, train, test = number(torch.tensor([7, -1, 30, 7]), torch.tensor([30, 9]))
+    assert names == ["-1", "7", "9", "30"]
+    assert (train.tolist(), test.tolist()) == ([1, 0, 3, 1], [3, 2])
+    assert number(torch.tensor([5]))[0] == ["5"]
