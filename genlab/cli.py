@@ -1,32 +1,88 @@
 """The command line: train a model, sample from it, look at data and configs."""
 
-import signal
+import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from genlab.errors import GenlabError
 
+_LONGEST_LINE = 380
+# The class of click's errors, of the copy in typer or of the one installed, whichever typer uses.
+_ClickException: type[Any] = typer.BadParameter.__mro__[2]
+
 app = typer.Typer(
     help="Train and sample VAEs, GANs and diffusion models on small images.",
+    epilog="Example: genlab train --config vae --dataset mnist --run runs/my-vae",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-configs = typer.Typer(help="The configs that come with the package.", no_args_is_help=True)
+configs = typer.Typer(
+    help="The configs that come with the package.",
+    epilog="Example: genlab config show vae > my.yaml",
+    no_args_is_help=True,
+)
 app.add_typer(configs, name="config")
 
 
-def main() -> None:
-    """Run the command line; anything a user can mend becomes one line and exit status 2."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; whatever a user can mend becomes one line and exit status 2.
+
+    Args:
+        argv: the words after ``genlab``; those of this process if left out.
+
+    Raises:
+        SystemExit: always, with the exit status.
+    """
+    command = typer.main.get_command(app)
+    status = 0
     try:
-        app()
+        # Not `app()`, which would show its own errors over several lines and swallow Ctrl-C.
+        with command.make_context("genlab", list(sys.argv[1:] if argv is None else argv)) as context:
+            command.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a closed pipe shows here, not when Python exits
     except GenlabError as error:
-        print(f"genlab: {error}", file=sys.stderr)
-        sys.exit(2)
+        status = _complain(str(error))
+    except _ClickException as error:
+        status = _wrong_call(error)
+    except typer.Exit as stop:
+        status = stop.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("stopped")
+        status = 130
+    except BrokenPipeError:  # `genlab config show vae | head -1`: who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes when it exits
+        status = 1
+    sys.exit(status)
+
+
+def _complain(message: str) -> int:
+    """One line on standard error, whatever a file or an argument has put into the message."""
+    from genlab.one_line import one_line
+
+    line = one_line(message)
+    if len(line) > _LONGEST_LINE:  # the beginning says where, the end what to do
+        line = f"{line[: _LONGEST_LINE - 205]} ... {line[-200:]}"
+    print(f"genlab: {line}", file=sys.stderr)
+    return 2
+
+
+def _wrong_call(error: Any) -> int:
+    """The line for a call that click cannot read: an unknown option, a missing one, a wrong type."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # newer versions of click; older ones exit with 0
+        typer.echo(error.format_message())
+        return 0
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "genlab"
+    message = " ".join(error.format_message().replace(": Input should", ": should").split())
+    return _complain(f"{message.rstrip('.')} (see {command} --help)")
 
 
 @app.command(epilog="Example: genlab train --config vae --dataset mnist --run runs/my-vae")
@@ -35,7 +91,9 @@ def train(
     config: Annotated[str, typer.Option(help="Name of a config (genlab config list) or path of a .yaml.")],
     dataset: Annotated[
         str | None,
-        typer.Option(help="mnist, fashion_mnist, digits or auto; the config's if left out."),
+        typer.Option(
+            help="mnist, fashion_mnist, digits, auto or a path such as ./shapes; the config's if left out."
+        ),
     ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
     set_: Annotated[
@@ -43,31 +101,68 @@ def train(
         typer.Option("--set", help="Override one setting, for example train.epochs=5; may be repeated."),
     ] = None,
 ) -> None:
-    """Train a model; leaves loss history, weights and a sheet of samples in the run folder."""
-    from genlab.config import parse_override
-    from genlab.data import load_dataset
-    from genlab.training.run import SHEET, refuse_existing
-    from genlab.zoo import fit, load_config
+    """Train a model; the run folder keeps config, loss history, checkpoints and sheets of samples.
 
-    overrides = dict(parse_override(text) for text in set_ or [])
+    On several processes, GPUs or machines: accelerate launch --multi_gpu -m genlab train ...
+    """
+    from genlab.runs import fit
+    from genlab.training.progress import say
+    from genlab.training.run import SHEET
+    from genlab.zoo import load_config
+
+    overrides = _overrides(set_)
     if dataset is not None:
         overrides["train.dataset"] = dataset
-    settings = load_config(config, overrides)
-    refuse_existing(run)  # before the data is read, which takes longer
-    data = load_dataset(settings.train.dataset, "train", data_root)
-    typer.echo(repr(data))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop saves as Ctrl-C does
-    try:
-        fit(settings, data, run)
-    except KeyboardInterrupt:
-        typer.echo(f"\nStopped. The weights so far are in {run}; genlab sample {run} uses them.")
-        raise typer.Exit(130) from None
-    typer.echo(f"Done: {run / SHEET} shows samples; genlab sample {run} --n 16 --out x.png makes more.")
+    with _stopping():
+        fit(load_config(config, overrides), None, run, data_root=data_root)
+    say(f"Done: {run / SHEET} shows samples; genlab sample {run} --n 16 --out x.png makes more.")
+
+
+@app.command(epilog="Example: genlab resume runs/my-vae --set train.epochs=20")
+def resume(
+    run: Annotated[str, typer.Argument(help="A run folder, or the name of one in runs/.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Name or path of the same data, if it lies elsewhere now.")
+    ] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting from here on: train.epochs=20 trains longer."),
+    ] = None,
+) -> None:
+    """Go on with a run that was stopped, crashed or killed, as if it had not been."""
+    from genlab.runs import find_run, resume
+    from genlab.training.progress import say
+    from genlab.training.run import SHEET
+
+    with _stopping():
+        resume(run, _overrides(set_), dataset=dataset, data_root=data_root)
+    say(f"Done: {find_run(run) / SHEET} shows samples.")
+
+
+@app.command(epilog="Example: genlab runs")
+def runs(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of run folders; runs/ of the project if left out.")
+    ] = None,
+) -> None:
+    """List the runs: what they train, how far they are, their last losses."""
+    from genlab.runs import list_runs
+
+    found = list_runs(folder)
+    for run in found:
+        losses = "  ".join(f"{name} {value:.4g}" for name, value in run.losses.items())
+        steps = f"{run.steps:,} of {run.total_steps:,}"
+        typer.echo(
+            f"{run.path.name:<20} {run.family:<10} {run.dataset:<14} {steps:>18}  {run.status:<9} {losses}"
+        )
+    if not found:
+        typer.echo("No runs yet: genlab train --config vae-small --run runs/my-vae makes one.")
 
 
 @app.command(epilog="Example: genlab sample runs/my-vae --n 10000 --seed 0 --out x.npy")
 def sample(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[str, typer.Argument(help="A run folder, or the name of one in runs/.")],
     out: Annotated[Path, typer.Option(help="x.npy: float32 (N, 28, 28) in [0, 1]; x.png: a sheet.")],
     n: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same images.")] = 0,
@@ -75,23 +170,28 @@ def sample(
         int | None,
         typer.Option(min=0, max=2**63 - 1, help="One class for all, for a class-conditional model."),
     ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="From the best checkpoint by train.monitor, not the newest.")
+    ] = False,
 ) -> None:
     """Draw images from a trained model into a file."""
-    from genlab.sampling import sample_in_batches, write_samples
-    from genlab.zoo import load
+    from genlab.runs import sample
+    from genlab.sampling import write_samples
 
     if out.suffix not in (".npy", ".png"):
         raise GenlabError(f"--out {out}: the name should end in .npy or .png")
     if not out.parent.is_dir():
         raise GenlabError(f"--out {out}: there is no folder {out.parent}, make it first")
-    images = sample_in_batches(load(run), n, seed=seed, label=label)
+    images = sample(run, n, seed=seed, label=label, checkpoint="best" if best else "newest")
     write_samples(images, out)
     typer.echo(f"Wrote {n} images to {out}.")
 
 
 @app.command(epilog="Example: genlab data fashion_mnist")
 def data(
-    name: Annotated[str, typer.Argument(help="mnist, fashion_mnist, digits or auto.")] = "auto",
+    name: Annotated[
+        str, typer.Argument(help="mnist, fashion_mnist, digits, auto or a path such as ./shapes.")
+    ] = "auto",
     root: Annotated[Path | None, typer.Option(help="Folder to look in first and download into.")] = None,
 ) -> None:
     """Find, fetch if need be, and verify a data set; says where it lies."""
@@ -101,7 +201,7 @@ def data(
         typer.echo(repr(load_dataset(name, split, root)))
 
 
-@configs.command("list")
+@configs.command("list", epilog="Example: genlab config list")
 def config_list() -> None:
     """The names that --config takes."""
     from genlab.zoo import config_names
@@ -110,13 +210,31 @@ def config_list() -> None:
         typer.echo(name)
 
 
-@configs.command("show", epilog="Example: genlab config show vae")
+@configs.command("show", epilog="Example: genlab config show vae --set train.epochs=5 > my.yaml")
 def config_show(
     name: Annotated[str, typer.Argument(help="Name of a config or path of a .yaml.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override one setting, for example train.epochs=5; may be repeated."),
+    ] = None,
 ) -> None:
-    """A config with every setting filled in."""
-    import yaml
-
+    """A config with every setting filled in and explained; what it prints is a config too."""
+    from genlab.commented_yaml import with_comments
     from genlab.zoo import load_config
 
-    typer.echo(yaml.safe_dump(load_config(name).model_dump(mode="json"), sort_keys=False), nl=False)
+    typer.echo(with_comments(load_config(name, _overrides(set_))), nl=False)
+
+
+def _overrides(texts: list[str] | None) -> dict[str, object]:
+    from genlab.config import parse_override
+
+    return dict(parse_override(text) for text in texts or [])
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """A run that was stopped has said so itself: exit with the status of Ctrl-C and no further line."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

@@ -4,17 +4,26 @@ This file knows how to read and check settings and holds those of the training l
 declares its own beside its model; ``genlab.zoo`` puts the two halves together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from genlab.errors import GenlabError, did_you_mean
-
-Where = dict[tuple[str, ...], str]  # the place each key was written: a file and line, or an override
+from genlab.errors import GenlabError
+from genlab.explain import explain
+from genlab.files import write_aside
+from genlab.one_line import cut, one_line, quoted
+from genlab.yaml_file import MAX_DEPTH, Where, parse_yaml, read_yaml
 
 
 def project_dir() -> Path:
@@ -28,15 +37,46 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:
+        """Pydantic would take True for 1, and YAML takes ``yes`` and ``on`` for True."""
+        wrong = PydanticCustomError("bool_for_number", "Input should be a number (YAML reads yes as true)")
+        for name, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(name)
+            items = enumerate(value) if isinstance(value, (list, tuple)) else [(None, value)]
+            for index, item in items if field and _is_number(field.annotation) else ():
+                if isinstance(item, bool):
+                    loc = (name,) if index is None else (name, index)
+                    raise ValidationError.from_exception_data(
+                        cls.__name__, [{"type": wrong, "loc": loc, "input": item}]
+                    )
+        return values
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _no_number_that_torch_cannot_hold(cls, value: Any) -> Any:
+        for item in value if isinstance(value, tuple) else [value]:
+            if isinstance(item, int) and abs(item) >= 2**63:
+                raise ValueError(f"should be below 2**63, got {quoted(item)}")
+        return value
+
 
 class TrainConfig(Settings):
     """What the training loop needs to know; it never asks for the family."""
 
     dataset: str = Field("auto", description="data set name, see genlab.data.load_dataset")
     epochs: int = Field(10, ge=1, description="passes over the training images")
-    max_steps: int | None = Field(None, ge=1, description="stop after so many steps, if that is sooner")
-    batch_size: int = Field(128, ge=1, description="images per step")
+    max_steps: int | None = Field(
+        None, ge=1, description="train for so many steps, whatever the epochs; none: the epochs decide"
+    )
+    batch_size: int = Field(128, ge=1, description="images per step, in each process")
+    gradient_accumulation_steps: int = Field(
+        1, ge=1, description="batches whose gradients are averaged before a step"
+    )
     lr: float = Field(1e-3, gt=0, description="Adam's learning rate")
+    lr_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to 0 at the end")
+    lr_warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate rises from 0")
     adam_betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(
         (0.9, 0.999), description="Adam's decay rates of the two moments"
     )
@@ -49,6 +89,26 @@ class TrainConfig(Settings):
     )
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="autocast, by accelerate")
     seed: int = Field(0, ge=0, lt=2**63, description="decides initial weights, order and noise")
+    half_size_steps: int = Field(
+        0, ge=0, description="first steps on 14x14 images, for a network that takes any size (the UNet)"
+    )
+    validation_images: int = Field(0, ge=0, description="images kept out of training to measure the loss on")
+    monitor: str | None = Field(
+        None, description="logged value, kl or validation/kl say, whose lowest marks the best checkpoint"
+    )
+    checkpoint_every: int | None = Field(
+        None, ge=1, description="steps between checkpoints, none: an epoch, at least 200"
+    )
+    keep_checkpoints: int = Field(2, ge=2, description="newest checkpoints kept, besides the best")
+    sample_every: int | None = Field(
+        None, ge=1, description="steps between sample sheets, none: an epoch, at least 200"
+    )
+    tracker: Literal["none", "tensorboard"] = Field("none", description="where else losses are logged")
+
+    @field_validator("mixed_precision", mode="before")
+    @classmethod
+    def _no_is_a_word_here(cls, value: Any) -> Any:
+        return "no" if value is False else value  # YAML reads a plain no as False
 
 
 S = TypeVar("S", bound=Settings)
@@ -61,149 +121,56 @@ def read_settings(kind: type[S], path: Path, overrides: Mapping[str, object] | N
         GenlabError: the file cannot be read or is not YAML, a key is unknown or stands twice, a value
             is of the wrong type or out of range; the line names the file, its line and the field.
     """
-    values, where = _read_yaml(path)
+    values, where = read_yaml(path)
     for name, value in (overrides or {}).items():
         _override(values, where, name, value)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise GenlabError(_explain(error, kind, values, where, str(path))) from None
+        raise GenlabError(explain(error, kind, values, where, one_line(str(path)))) from None
 
 
 def write_settings(settings: Settings, path: Path) -> None:
-    """Write settings as YAML that ``read_settings`` reads back to an equal object."""
-    path.write_text(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), "utf-8")
+    """Write settings, whole or not at all, as YAML that ``read_settings`` reads back to an equal object."""
+    write_aside(path, yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
 
 
 def parse_override(text: str) -> tuple[str, object]:
-    """``train.epochs=5`` to ``("train.epochs", 5)``; the value is read as YAML."""
+    """``train.epochs=5`` to ``("train.epochs", 5)``; the value is read as YAML.
+
+    Raises:
+        GenlabError: no ``=`` or no name, or a value that is not YAML for a setting.
+    """
     name, equals, value = text.partition("=")
+    place = f"--set {_short(text)}"
     if not equals or not name.strip():
-        raise GenlabError(f"--set {text}: write it as NAME=VALUE, for example train.epochs=5")
-    try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise GenlabError(f"--set {text}: the value is not valid YAML") from None
-
-
-def _read_yaml(path: Path) -> tuple[dict[str, Any], Where]:
-    try:
-        text = path.read_text("utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except UnicodeDecodeError:
-        raise GenlabError(f"{path} is not a text file: it should be YAML in UTF-8") from None
-    except OSError as error:
-        raise GenlabError(f"{path} cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise GenlabError(f"{path}{line}: not valid YAML ({what})") from None
-    if root is None or not isinstance(values, dict):
-        raise GenlabError(f"{path} should hold the sections 'model:' and 'train:', and holds neither")
-    return values, dict(_places(root, (), path))
-
-
-def _places(node: yaml.Node, at: tuple[str, ...], path: Path) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every key with the place it stands at. PyYAML lets a later duplicate win; this does not."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        name, line = str(key.value), key.start_mark.line + 1
-        if name in seen:
-            raise GenlabError(
-                f"{path}, line {line}: {'.'.join((*at, name))} stands twice (first in line "
-                f"{seen[name]}): keep one"
-            )
-        seen[name] = line
-        yield (*at, name), f"{path}, line {line}"
-        yield from _places(value, (*at, name), path)
+        raise GenlabError(f"{place}: write it as NAME=VALUE, for example train.epochs=5")
+    return name.strip(), parse_yaml(value, lambda line: place)
 
 
 def _override(values: dict[str, Any], where: Where, name: str, value: object) -> None:
-    *sections, key = name.split(".")
-    place = " ".join(f"the override {name}={value}".split())  # one line, whatever the value
-    for section in sections:
+    """Set one value in place; ``where`` no longer points at what it replaces."""
+    *sections, key = keys = tuple(name.split("."))
+    given = value if isinstance(value, str) else quoted(value)
+    place = f"the override {_short(f'{name}={given}')}"
+    if len(keys) > MAX_DEPTH:
+        raise GenlabError(f"{place}: {len(keys)} names deep, which no setting is")
+    for depth, section in enumerate(sections, start=1):
+        where.setdefault(keys[:depth], place)
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise GenlabError(f"{place}: {section} is a value, not a section")
+            raise GenlabError(f"{place}: {_short(section)} is a value, not a section")
     values[key] = value
-    where[(*sections, key)] = place
+    for old in [old for old in where if old[: len(keys)] == keys]:
+        del where[old]
+    where[keys] = place
 
 
-def _explain(
-    error: ValidationError, kind: type[Settings], values: dict[str, Any], where: Where, file: str
-) -> str:
-    """The first problem as one line: the place, the field, what is wrong, what to do."""
-    problems = error.errors()
-    problem = problems[0]
-    path = _path_in(values, problem["loc"], absent=problem["type"] == "missing")
-    field, place = ".".join(path), _nearest_place(where, path, file)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    context = problem.get("ctx", {})
-    match problem["type"]:
-        case "extra_forbidden":
-            known = _known_keys(kind, path[:-1], values)
-            what = f"unknown key {field!r}, {did_you_mean(path[-1], known)}"
-        case "missing":
-            what = f"{field} is missing, add it"
-        case "union_tag_not_found":
-            what = f"{field} needs the key {context['discriminator']}"
-        case "union_tag_invalid":
-            expected = context["expected_tags"].replace("'", "").split(", ")
-            what = f"unknown {context['discriminator']} {context['tag']!r} of {field}, "
-            what += did_you_mean(context["tag"], expected)
-            place = _nearest_place(where, (*path, context["discriminator"].strip("'")), file)
-        case "model_type" | "model_attributes_type":
-            what = f"{field} should be a section with keys of its own, got {problem['input']!r}"
-        case "value_error":
-            what = f"{field}: {context['error']}" if field else str(context["error"])
-        case _:
-            message = problem["msg"].removeprefix("Input ")
-            what = f"{field} {message}, got {problem['input']!r}"
-    return f"{place}: {what}{more}"
+def _short(text: str) -> str:
+    """Words of the user's in a message: one line, cut."""
+    return cut(one_line(" ".join(text.split())))
 
 
-def _path_in(values: object, location: tuple[int | str, ...], *, absent: bool) -> tuple[str, ...]:
-    """Pydantic's location without the tags of discriminated unions that it inserts.
-
-    Args:
-        values: what was checked.
-        location: where the problem is.
-        absent: the problem is that the last part is not among the values.
-    """
-    path: list[str] = []
-    for index, part in enumerate(location):
-        missing = absent and index == len(location) - 1
-        if isinstance(values, dict) and part not in values and not missing:
-            continue
-        path.append(str(part))
-        values = values.get(part) if isinstance(values, dict) else None
-    return tuple(path)
-
-
-def _nearest_place(where: Where, path: tuple[str, ...], file: str) -> str:
-    for length in range(len(path), 0, -1):
-        if path[:length] in where:
-            return where[path[:length]]
-    return file
-
-
-def _known_keys(kind: type[Settings], path: tuple[str, ...], values: Any) -> list[str]:
-    """The keys that the section at ``path`` may have."""
-    for part in path:
-        values = values[part]
-        kind = _section_class(kind.model_fields[part], values)
-    return list(kind.model_fields)
-
-
-def _section_class(field: FieldInfo, values: Mapping[str, Any]) -> type[Settings]:
-    """The settings class of a section; of a union, the member that the section's tag names."""
-    members: tuple[Any, ...] = get_args(field.annotation) or (field.annotation,)
-    tag = field.discriminator
-    if isinstance(tag, str):
-        members = tuple(m for m in members if m.model_fields[tag].default == values.get(tag))
-    member: type[Settings] = members[0]
-    return member
+def _is_number(kind: Any) -> bool:
+    """Whether a type is one of numbers: int, float | None, a tuple of them, Literal[1, 2]."""
+    return kind in (int, float) or type(kind) is int or any(_is_number(part) for part in get_args(kind))

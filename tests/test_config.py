@@ -1,3 +1,5 @@
+import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 import genlab.config
+from genlab.commented_yaml import with_comments
 from genlab.config import (
     Settings,
     TrainConfig,
@@ -162,9 +165,7 @@ def test_a_file_without_sections(content: str, file: Path) -> None:
     assert "should hold the sections 'model:' and 'train:'" in error_in(file, content)
 
 
-@pytest.mark.parametrize(
-    "content", ["a: [1\n", "a: b: c\n", "\t- x", "a: *b\n", "a: !!python/name:os.system\n"]
-)
+@pytest.mark.parametrize("content", ["a: [1\n", "a: b: c\n", "\t- x", "a: 'b\n", "a\nb: 1\n", "%YAML 3\n"])
 def test_a_file_that_is_not_yaml(content: str, file: Path) -> None:
     text = error_in(file, content)
     assert text.startswith(f"{file}, line ")
@@ -187,7 +188,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_value_where_a_section_should_be(file: Path) -> None:
     text = error_in(file, "model:\n  family: vae\ntrain: 5\n")
-    assert text == f"{file}, line 3: train should be a section with keys of its own, got 5"
+    assert text == f"{file}, line 3: train should be a section of 'key: value' lines, got 5"
     assert "line 1: model should be a section" in error_in(file, "model: vae\n")
 
 
@@ -230,6 +231,286 @@ def test_whatever_stands_in_a_field_gives_settings_or_one_line(name: str, file: 
                 assert "\n" not in complaint, (place, value)
 
 
+# --- what YAML would take, and settings do not ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "complaint"),
+    [
+        ("model: &m {family: vae}\n", 1, "&m is an anchor, which configs do not have"),
+        ("model:\n  family: *vae\n", 2, "*vae is an alias, which configs do not have"),
+        ("model:\n  <<: {family: vae}\n", 2, "merge keys (<<) are not for configs"),
+        ("model: !!python/name:os.system {}\n", 1, "!!python/name:os.system is a tag"),
+        (VAE + "---\n" + VAE, 6, "a second document begins ('---'): keep one"),
+        ("- " * 5000 + "x", 1, "nested more than 12 levels deep"),
+        (VAE + "  5: 6\n", 6, "a key in train should be a word, got '5'"),
+        (VAE + "  yes: 6\n", 6, "a key in train should be a word, got 'yes'"),
+        (VAE + "  ? [lr]\n  : 6\n", 6, "a key in train should be a word, got a list or section"),
+        (VAE + "  adam_betas:\n  - {a: 1,\n     a: 2}\n", 8, "adam_betas.0.a stands twice (first in line 7)"),
+        (VAE + "  seed: 0x10\n", 6, "train.seed: YAML reads '0x10' as 16: write it in decimals"),
+        (VAE + "  seed: 010\n", 6, "train.seed: YAML reads '010' as 8: write it in decimals"),
+        (VAE + "  seed: 1:30\n", 6, "train.seed: YAML reads '1:30' as 90: write it in decimals"),
+        (VAE + f"  seed: {'9' * 5000}\n", 6, "train.seed: '999"),
+        (VAE + "  dataset: 2001-02-30\n", 6, "train.dataset: '2001-02-30' is no date"),
+        (VAE + "  dataset: =\n", 6, "train.dataset: '=' means something else in YAML"),
+        (VAE + '  dataset: "\\ud800"\n', 6, "'\\ud800' is half a character"),
+        (VAE + '  dataset: "\\U00110000"\n', 6, "a \\U escape in double quotes that is no character"),
+        (VAE + "  dataset: \0\n", 6, "the character '\\x00' does not belong in text"),
+        (VAE + "\tlr: 1\n", 6, "a tab: use spaces"),
+        (VAE + "  dataset mnist\n  lr: 1\n", 6, "a key without a colon: '  dataset mnist'"),
+        (VAE + "  adam_betas: - 0.9\n", 6, "begin the list in a line of its own"),
+        (VAE + "  dataset: *\n", 6, "* and & begin names in YAML"),
+        (VAE + "  dataset: 'mnist\n  lr: 1\n", 6, "a quote is not closed"),
+        (VAE + "  adam_betas: [0.5, 0.9\n  lr: 1\n", 6, "a bracket [ is not closed, or a comma is missing"),
+        (VAE.replace("\n", "\r") + "  a: b: c\r", 6, "a second colon in one line"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_by_name(content: str, line: int, complaint: str, file: Path) -> None:
+    assert error_in(file, content).startswith(f"{file}, line {line}: ")
+    assert complaint in error_in(file, content)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", "yes"), ("lr", "on"), ("max_steps", "off"), ("seed", "false"), ("clip_grad_norm", "true")],
+)
+def test_true_is_no_number(name: str, value: str, file: Path) -> None:
+    text = error_in(file, VAE.replace("epochs: 5", f"{name}: {value}"))
+    assert text.startswith(f"{file}, line 5: train.{name} should be a number (YAML reads yes as true), got ")
+    with pytest.raises(ValidationError, match="should be a number"):
+        TrainConfig.model_validate({name: True})
+
+
+def test_true_is_no_number_inside_a_list_or_a_choice(file: Path) -> None:
+    unet = "model:\n  family: diffusion\n  network:\n    kind: unet\n    channels:\n    - 32\n    - true\n"
+    assert error_in(file, unet).startswith(f"{file}, line 7: model.network.channels.1 should be a number")
+    unet = unet[: unet.index("channels")] + "patch_size: true\n"
+    assert error_in(file, unet).startswith(f"{file}, line 5: model.network.patch_size should be a number")
+    file.write_text(unet.replace("patch_size", "attention"))
+    assert read_settings(Config, file).model.model_dump()["network"]["attention"] is True
+
+
+@pytest.mark.parametrize("value", ["no", "off", "false", "'no'"])
+def test_a_plain_no_is_a_word_where_no_is_a_choice(value: str, file: Path) -> None:
+    file.write_text(VAE + f"  mixed_precision: {value}\n")
+    assert read_settings(Config, file).train.mixed_precision == "no"
+    name, parsed = parse_override(f"train.mixed_precision={value}")
+    assert read_settings(Config, file, {name: parsed}).train.mixed_precision == "no"
+    assert "'no', 'bf16' or 'fp16'" in error_in(file, VAE + "  mixed_precision: yes\n")
+
+
+@pytest.mark.parametrize("value", [2**63, "9" * 30, -(10**30)])
+def test_numbers_that_no_tensor_holds(value: object, file: Path) -> None:
+    assert "hidden_dim" in error_in(file, VAE, {"model.hidden_dim": value})
+
+
+def test_a_byte_order_mark_and_windows_lines_are_read(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + VAE.replace("\n", "\r\n").encode())
+    assert read_settings(Config, file).train.epochs == 5
+    text = error_in(file, VAE.encode("utf-16"))
+    assert text == f"{file} is not text in UTF-8 but probably in UTF-16: save it as UTF-8"
+    assert "line 3: not text in UTF-8" in error_in(file, VAE.replace("20", "ä").encode("latin-1"))
+
+
+def test_only_files_of_a_sensible_size_are_read(tmp_path: Path, file: Path) -> None:
+    assert "too large for a config: it should be YAML of at most 100,000 bytes" in error_in(
+        file, "#" * 100_001
+    )
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    for name in ("pipe.yaml", "zero.yaml"):
+        with pytest.raises(GenlabError, match="is not a file but a pipe or a device"):
+            read_settings(Config, tmp_path / name)
+    with pytest.raises(GenlabError, match="cannot be read: no file has such a name"):
+        read_settings(Config, tmp_path / "null\0.yaml")
+
+
+def test_a_file_that_may_not_be_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    file.write_text(VAE)
+    monkeypatch.setattr(Path, "open", refuse)  # a mode would not keep root out
+    with pytest.raises(GenlabError, match=r"my\.yaml cannot be read: Permission denied"):
+        read_settings(Config, file)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("epochs", "x" * 50_000, "got 'xxx"),
+        ("epochs", "a\nb\x1b[31m", r"got 'a\nb\x1b[31m'"),
+        ("epochs", 16**10_000, "got a huge int"),
+        ("lr", {"a": [1] * 1000}, "got {'a': [1, 1"),
+        ("e" * 5000, 1, "unknown key 'train.eee"),
+        ("ep\noc\u202ehs", 1, r"unknown key 'train.ep\noc\u202ehs', did you mean 'epochs'?"),
+    ],
+    ids=range(6),  # pytest cannot write the huge int either
+)
+def test_whatever_is_quoted_is_short_and_can_be_printed(
+    key: str, value: object, shown: str, file: Path
+) -> None:
+    for text in (
+        error_in(file, VAE, {f"train.{key}": value}),
+        error_in(file, VAE, {"train": {key: value}}),
+    ):
+        assert shown in text
+        assert text.isprintable()
+        assert len(text.replace(str(file), "")) < 250
+
+
+def test_a_misspelt_key_comes_before_what_follows_from_it(file: Path) -> None:
+    text = error_in(file, VAE.replace("model:", "modle:"))
+    assert text == f"{file}, line 1: unknown key 'modle', did you mean 'model'? (and 1 more)"
+
+
+def test_a_key_in_the_wrong_place_is_sent_to_the_right_one(file: Path) -> None:
+    text = error_in(file, VAE.replace("latent_dim: 20", "batch_size: 20"))
+    assert text == f"{file}, line 3: unknown key 'model.batch_size', did you mean 'train.batch_size'?"
+    text = error_in(file, MLP + "  hidden_dim: 5\n")
+    assert "unknown key 'model.hidden_dim', did you mean 'model.network.hidden_dim'?" in text
+
+
+def test_a_key_with_the_name_of_a_tag_confuses_nobody(file: Path) -> None:
+    text = error_in(file, MLP + "  diffusion: 5\n  shedule: cosine\n")
+    assert "unknown key 'model.diffusion'" in text or "unknown key 'model.shedule'" in text
+    text = error_in(file, MLP + "    mlp: {mlp: 5}\n")
+    assert text.startswith(f"{file}, line 6: unknown key 'model.network.mlp', choose from kind, hidden_dim")
+
+
+def test_an_override_of_a_whole_section_is_to_blame_for_what_is_in_it(file: Path) -> None:
+    text = error_in(file, MLP, {"model.network": {"kind": "mlp", "hidden_dim": -1}})
+    assert text.startswith("the override model.network=")
+    assert "model.network.hidden_dim should be greater than or equal to 1, got -1" in text
+
+
+def test_none_is_called_null(file: Path) -> None:
+    text = error_in(file, VAE + "  max_steps: none\n")
+    assert text.endswith(
+        "train.max_steps should be a valid integer, got 'none' (YAML's word for none is null)"
+    )
+
+
+def line_of(keys: tuple[str, ...], lines: list[str]) -> int:
+    """Where a key stands in YAML that is indented by two spaces, counted from 0."""
+    found = 0
+    for depth, key in enumerate(keys):
+        starts = [line.startswith(f"{'  ' * depth}{key}:") for line in lines]
+        found = starts.index(True, found)
+    return found
+
+
+@pytest.mark.parametrize("name", ["vae", "gan", "diffusion", "diffusion-mlp"])
+def test_every_field_is_named_with_its_line(name: str, file: Path) -> None:
+    """Misspelt, with a value of another kind, and both by an override."""
+    full: dict[str, Any] = load_config(name).model_dump(mode="json")
+    network = full["model"].get("network", {})
+    fields: list[tuple[str, ...]] = [("train", key) for key in full["train"]] + [
+        ("model", key) for key in full["model"]
+    ]
+    fields += [("model", "network", key) for key in network]
+    lines = yaml.safe_dump(full, sort_keys=False).splitlines()
+    for keys in [keys for keys in fields if keys[-1] not in ("family", "kind", "network")]:
+        number, key, dotted = line_of(keys, lines), keys[-1], ".".join(keys)
+        changed = [*lines[:number], lines[number].replace(key, f"{key}x"), *lines[number + 1 :]]
+        text = error_in(file, "\n".join(changed))
+        assert text.startswith(f"{file}, line {number + 1}: unknown key '{dotted}x', did you mean ")
+        assert f"'{key}'" in text
+        text = error_in(file, "\n".join(lines), {f"{dotted}x": 5})
+        assert text.startswith(f"the override {dotted}x=5: unknown key '{dotted}x', did you mean ")
+        assert f"'{key}'" in text
+
+        text = error_in(file, "\n".join(lines), {dotted: {"a": 1}})
+        assert text.startswith(f"the override {dotted}={{'a': 1}}: {dotted} should be ")
+        items = [line.startswith(f"{'  ' * (len(keys) - 1)}- ") for line in lines[number + 1 :]]
+        after = number + 1 + [*items, False].index(False)  # the items of a list stand in lines of their own
+        changed = [*lines[:number], f"{'  ' * (len(keys) - 1)}{key}: {{a: 1}}", *lines[after:]]
+        text = error_in(file, "\n".join(changed))
+        assert text.startswith(f"{file}, line {number + 1}: {dotted} should be ")
+        assert text.endswith("got {'a': 1}")
+
+
+def test_no_mutation_of_a_config_breaks_the_reader(file: Path) -> None:
+    """Seeded random edits: what comes back is settings, or one printable line about this file."""
+    draw = random.Random(0)
+    words = "\n|\t|:|- |[|{|}|]|'|\"|&a |*a|!!x |#|\0|0x|1e999|? |---\n|%|>|\\|<<: |yes|999999999999999999999"
+    pieces = [*(word.encode() for word in words.split("|")), b"\xff", b"|", b" "]
+    texts = [yaml.safe_dump(load_config(name).model_dump(mode="json")).encode() for name in config_names()]
+    refused = 0
+    for _ in range(300):
+        text = draw.choice(texts)
+        for _ in range(draw.randint(1, 3)):
+            at = draw.randrange(len(text))
+            text = text[:at] + draw.choice(pieces) + text[at + draw.choice((0, 0, 1, 5)) :]
+        file.write_bytes(text)
+        complaint = ""
+        try:
+            read_settings(Config, file)
+        except GenlabError as error:
+            complaint = str(error)
+            assert complaint.startswith(str(file)), text
+            assert complaint.isprintable(), text
+        refused += bool(complaint)
+    assert 150 < refused < 300
+
+
+# --- writing and showing ----------------------------------------------------------------------
+
+
+def test_a_write_that_fails_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config("vae")
+    write_settings(config, file)
+    before = file.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_settings(load_config("gan"), file)
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+ODD_OVERRIDES: list[dict[str, object]] = [
+    {},
+    {"train.lr": 1e-30, "train.seed": 2**63 - 1, "train.ema_decay": 0.1 + 0.2, "train.adam_betas": [0, 1e-9]},
+    {"train.dataset": "a: b # c"},
+    {"train.dataset": "two\nlines\t\x07\u2028"},
+    {"train.dataset": "größe 日本 🙂"},
+    {"train.dataset": "'"},
+    {"train.dataset": "no"},
+    {"train.dataset": "1e3"},
+    {"train.dataset": "#"},
+    {"train.dataset": ""},
+    {"train.dataset": "x " * 500},
+]
+
+
+@pytest.mark.parametrize("name", config_names())
+@pytest.mark.parametrize("overrides", ODD_OVERRIDES, ids=range(len(ODD_OVERRIDES)))
+def test_settings_with_comments_read_back(name: str, overrides: dict[str, object], file: Path) -> None:
+    config = load_config(name, overrides)
+    file.write_text(with_comments(config), "utf-8")
+    assert read_settings(Config, file) == config
+    write_settings(config, file)
+    assert read_settings(Config, file) == config
+
+
+def test_comments_give_meaning_choices_and_range() -> None:
+    lines = [line.split("  # ") for line in with_comments(load_config("diffusion")).splitlines()]
+    comments = {code.strip(): "".join(comment) for code, *comment in lines}
+    assert comments["lr: 0.0002"] == "Adam's learning rate (> 0)"
+    assert comments["mixed_precision: 'no'"].endswith("(no, bf16 or fp16)")
+    assert comments["family: diffusion"] == "vae, gan or diffusion"
+    assert comments["kind: unet"] == "naive, mlp or unet"
+    assert comments["channels: [32, 64]"].startswith("width of each level")
+    assert comments["max_steps: null"].endswith("(>= 1, or null)")
+    assert comments["class_dropout_prob: 0.1"].endswith("(>= 0, < 1)")
+    assert comments["seed: 0"].endswith("(>= 0, < 2**63)")
+    assert {code for code, comment in comments.items() if not comment} <= {"model:", "train:"}
+
+
 # --- overrides --------------------------------------------------------------------------------
 
 
@@ -254,7 +535,7 @@ def test_an_override_is_a_name_and_a_yaml_value(text: str, parsed: tuple[str, ob
 def test_an_override_that_cannot_be_read(text: str) -> None:
     with pytest.raises(GenlabError) as caught:
         parse_override(text)
-    assert str(caught.value).startswith(f"--set {text}: ")
+    assert str(caught.value).startswith(f"--set {text.strip()}: ")
 
 
 def test_overrides_win_over_the_file(file: Path) -> None:
@@ -277,7 +558,11 @@ def test_an_override_reaches_a_section_that_the_file_leaves_out(file: Path) -> N
         ("train.epochs", "x", "the override train.epochs=x: train.epochs should be a valid integer"),
         ("train.epochs.x", 5, "the override train.epochs.x=5: epochs is a value, not a section"),
         ("train", 5, "the override train=5: train should be"),
-        ("epochs", 5, "the override epochs=5: unknown key 'epochs', choose from model, train"),
+        ("epochs", 5, "the override epochs=5: unknown key 'epochs', did you mean 'train.epochs'?"),
+        ("trian.epochs", 5, "the override trian.epochs=5: unknown key 'trian', did you mean 'train'?"),
+        ("model.lr", 5, "the override model.lr=5: unknown key 'model.lr', did you mean 'train.lr'?"),
+        ("train.adam_betas", [0.5, 2], "the override train.adam_betas=[0.5, 2]: train.adam_betas.1 should"),
+        ("train" + ".x" * 1000, 5, "1001 names deep"),
         ("model.family", "gan", "unknown key"),  # a GAN has no `latent_dims`, see the file below
         ("model.family", "vea", "did you mean 'vae'?"),
         ("a\nb", 5, "unknown key"),

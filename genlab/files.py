@@ -1,0 +1,60 @@
+"""Files that a crash cannot leave half written: made aside, flushed to the disk, then renamed.
+
+A rename is the one step that a file system takes as a whole, so a reader finds either what was there
+before or all of the new.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+
+def write_aside(path: Path, content: bytes | str) -> None:
+    """Write a file whole or not at all; text is UTF-8.
+
+    Raises:
+        OSError: the folder is missing, read-only or full; the file is then as it was.
+    """
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        write_through(aside, content.encode() if isinstance(content, str) else content)
+        os.replace(aside, path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def write_through(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def rename_folder(aside: Path, path: Path) -> None:
+    """Give a finished folder its name; what had the name before is deleted."""
+    flush_folder(aside)
+    if path.exists():
+        delete_folder(path)
+    os.rename(aside, path)
+    flush_folder(path.parent)
+
+
+def delete_folder(path: Path) -> None:
+    """Delete a folder so that no reader ever finds half of it: it loses its name first."""
+    doomed = path.with_name(f".{path.name}.deleted")
+    shutil.rmtree(doomed, ignore_errors=True)
+    os.rename(path, doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def flush_folder(path: Path) -> None:
+    """Wait until the disk knows the names in a folder; Windows has no way to ask for that."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
