@@ -33,6 +33,7 @@ ifeq ($(UV),)
 	  { echo "genlab needs Python 3.11 to 3.13 and $(PYTHON) is another: make lab PYTHON=/path/to/python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	  { rm -rf .venv; echo "venv is missing: install your system's python3-venv, or uv"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null  # uv's have none
 	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip install --quiet uv)
 else
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' .venv
@@ -59,12 +60,12 @@ lint: $(SETUP)  ## ruff, code and notebooks
 	$(BIN)/ruff format --check .
 
 types: $(SETUP)  ## mypy, code and notebooks
-	$(BIN)/mypy genlab notebooks/execute.py tests benchmarks
+	$(BIN)/mypy genlab notebooks/execute.py tests benchmarks trials
 	@# A reader of a notebook is spared annotations; what has types is still checked.
 	$(BIN)/nbqa mypy notebooks --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-any-generics --no-warn-return-any --no-warn-unused-ignores
 
 unit: $(SETUP)  ## the unit tests
-	$(ONE_THREAD) $(PYTEST) -n 2 --dist loadfile tests --ignore tests/browser
+	$(ONE_THREAD) $(PYTEST) -n 2 --dist worksteal tests --ignore tests/browser
 
 notebook-tests: $(SETUP)  ## every notebook through nbval, in the smoke profile
 	$(ONE_THREAD) GENLAB_PROFILE=smoke $(PYTEST) -p no:cacheprovider --nbval-lax --nbval-current-env \

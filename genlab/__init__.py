@@ -3,6 +3,28 @@
 The layout of the package is the table of contents of the series: ``genlab.data`` is notebook 00,
 ``genlab.vae`` 01, ``genlab.gan`` 02, ``genlab.diffusion`` 03, ``genlab.evaluation`` 04 and
 ``genlab.widgets`` 05.
+
+The verbs of the command line stand here too: ``genlab.fit("vae", run="runs/mine")``, then
+``genlab.resume``, ``genlab.load``, ``genlab.fit_or_load``, ``genlab.sample`` and ``genlab.list_runs``, and
+``genlab.load_dataset`` and ``genlab.load_config``.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genlab.data import load_dataset
+    from genlab.runs import fit, fit_or_load, list_runs, load, resume, sample
+    from genlab.zoo import load_config
+
 __version__ = "0.1.0"
+__all__ = ["fit", "fit_or_load", "list_runs", "load", "load_config", "load_dataset", "resume", "sample"]
+
+_HOMES = {"load_dataset": "genlab.data", "load_config": "genlab.zoo"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a verb when it is first asked for: torch takes seconds, and ``--help`` needs none of it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'genlab' has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "genlab.runs")), name)

@@ -45,12 +45,14 @@ def use_style() -> None:
     )
 
 
-def show(figure: Figure, alt: str) -> None:
+def show(figure: Figure, alt: str, *, display_id: str | None = None, update: bool = False) -> None:
     """Display a figure with a text for those who cannot see it, and close it.
 
     Args:
         figure: what ``plt.subplots`` gave.
         alt: what the figure shows, in a sentence.
+        display_id: a name under which a later call can replace the picture.
+        update: replace the picture of that name.
     """
     from IPython.display import display
 
@@ -59,7 +61,8 @@ def show(figure: Figure, alt: str) -> None:
     plt.close(figure)
     encoded = base64.b64encode(buffer.getvalue()).decode()
     bundle = {"image/png": encoded, "text/plain": alt}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+    options = {} if display_id is None else {"display_id": display_id, "update": update}
+    display(bundle, raw=True, metadata={"image/png": {"alt": alt}}, **options)
 
 
 def grid(images: Tensor, columns: int = 10, gap: int = 2) -> NDArray[np.uint8]:
@@ -138,11 +141,13 @@ def loss_curves(history: Sequence[Any], *, names: Sequence[str] | None = None, s
     """Each logged loss over the steps of training: the raw values pale, a running mean strong.
 
     Args:
-        history: records with ``step`` and ``losses``, as ``genlab.training.loop.train`` yields.
+        history: records with ``step`` and ``losses``, as ``genlab.training.loop.train`` yields. Losses
+            on held-out images (``validation/...``), known after some steps only, are dots.
         names: which losses, in which order; all if left out.
         smooth: length of the running mean, in steps.
     """
-    names = list(history[0].losses) if names is None else names
+    if names is None:
+        names = [name for name in history[0].losses if not name.startswith("validation/")]
     figure, axes = plt.subplots(1, len(names), figsize=(3.75 * len(names), 2.6), squeeze=False)
     steps = np.array([record.step for record in history])
     for axis, name, color in zip(axes[0], names, (BLUE, ORANGE, GREEN, PURPLE), strict=False):
@@ -151,5 +156,9 @@ def loss_curves(history: Sequence[Any], *, names: Sequence[str] | None = None, s
         window = min(smooth, len(values))
         mean = np.convolve(values, np.ones(window) / window, mode="valid")
         axis.plot(steps[window - 1 :], mean, color=color)
+        held_out = [(r.step, r.losses[v]) for r in history if (v := f"validation/{name}") in r.losses]
+        if held_out:
+            axis.plot(*zip(*held_out, strict=True), "o", color=BLACK, markersize=4, label="held-out images")
+            axis.legend(fontsize=8)
         axis.set(title=name.replace("_", " "), xlabel="step")
     return figure

@@ -37,6 +37,15 @@ def sample_in_batches(
     return torch.cat(drawn)
 
 
+def sample_sheet(family: Family, seed: int = 0) -> Tensor:
+    """A hundred images to look at, (100, 1, 28, 28) in [0, 1]; ten of each class where there are ten."""
+    labels = None
+    if family.num_classes is not None:
+        labels = torch.arange(family.num_classes).repeat_interleave(10)[:100]
+    n = 100 if labels is None else len(labels)
+    return family.sample(n, labels=labels, generator=torch.Generator().manual_seed(seed))
+
+
 def write_samples(images: Tensor, path: Path) -> None:
     """Write images in [0, 1] as float32 (N, H, W) where the name ends in .npy, else as a PNG sheet."""
     try:

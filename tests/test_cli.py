@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +16,11 @@ from PIL import Image
 
 import genlab.cli
 from genlab.data import Dataset
-from genlab.training.run import SHEET, SUMMARY, WEIGHTS
-from genlab.zoo import config_names, fit, load_config
+from genlab.runs import fit
+from genlab.training.checkpoint import NETWORKS
+from genlab.training.loop import Step
+from genlab.training.run import CHECKPOINTS, SHEET, SUMMARY, RunFolder, read_metrics
+from genlab.zoo import config_names, load_config
 
 SMALL = ["--set", "model.hidden_dim=16", "--set", "train.max_steps=2", "--set", "train.batch_size=8"]
 
@@ -148,18 +152,38 @@ def test_configs_are_listed_and_shown(genlab_: Genlab, tmp_path: Path) -> None:
         assert load_config(tmp_path / "shown.yaml") == load_config(name)
 
 
-def test_ctrl_c_says_where_the_weights_are(
+def test_ctrl_c_saves_and_resume_goes_on(
     genlab_: Genlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    real = RunFolder.log
 
-    monkeypatch.setattr("genlab.zoo.RunFolder.log", stopped)
-    done = genlab_("train", "--config", "vae", "--dataset", "digits", "--run", tmp_path / "run", *SMALL)
+    def log(self: RunFolder, step: Step) -> None:
+        real(self, step)
+        if step.step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "log", log)
+        settings = [*SMALL, "--set", "train.max_steps=3"]
+        done = genlab_("train", "--config", "vae", "--dataset", "digits", "--run", folder, *settings)
     assert done.code == 130
-    assert f"The weights so far are in {tmp_path / 'run'}" in done.out
-    assert (tmp_path / "run" / WEIGHTS).is_file()
+    assert f"step 2 is saved: genlab resume {folder} goes on" in done.out
     assert "Traceback" not in done.err
+    done = genlab_("resume", folder, "--set", "train.max_steps=4")
+    assert done.code == 0, done.err
+    assert "Going on after step 2 of 4." in done.out
+    assert [step.step for step in read_metrics(folder)] == [1, 2, 3, 4]
+
+
+def test_runs_are_listed(genlab_: Genlab, run: Path, conditional: Path, tmp_path: Path) -> None:
+    done = genlab_("runs", tmp_path)
+    first, second = done.out.splitlines()
+    assert first.split()[:6] == ["conditional", "gan", "digits", "1", "of", "1"]
+    assert second.split()[:7] == ["run", "vae", "digits", "1", "of", "1", "finished"]
+    assert "reconstruction" in second
+    (tmp_path / "empty").mkdir()
+    assert "No runs yet" in genlab_("runs", tmp_path / "empty").out
 
 
 # --- what a user can mend: one line, status 2 -------------------------------------------------
@@ -208,7 +232,7 @@ def test_wrong_settings(
         ("model: {family: vae}\nmodel: {family: gan}\n", "my.yaml, line 2: model stands twice"),
         ("", "should hold the sections"),
         ("model: [\n", "not valid YAML"),
-        ("\0\1", "not valid YAML"),
+        ("\0\1", "does not belong in text"),
         ("model:\n  family: transformer\n", "line 2: unknown 'family' 'transformer'"),
     ],
 )
@@ -222,10 +246,10 @@ def test_wrong_config_files(content: str, complaint: str, genlab_: Genlab, tmp_p
 
 
 def test_a_run_folder_that_is_taken(genlab_: Genlab, run: Path) -> None:
-    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     line = one_line(genlab_("train", "--config", "vae", "--dataset", "digits", "--run", run, *SMALL))
     assert "exists already: name another folder" in line
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_a_loss_that_is_not_finite(genlab_: Genlab, tmp_path: Path) -> None:
@@ -276,7 +300,7 @@ def test_unknown_and_unreachable_data(
     monkeypatch.setenv("GENLAB_DATA", str(tmp_path / "nowhere"))
     assert "$GENLAB_DATA names the folder" in one_line(genlab_("data", "mnist"))
     monkeypatch.setenv("GENLAB_DATA", str(tmp_path))
-    monkeypatch.setattr("genlab.data._run_download", lambda *_: "the download failed (no network?)")
+    monkeypatch.setattr("genlab.data.published._run_download", lambda *_: "the download failed (no network?)")
     assert "or use the data set 'digits'" in one_line(genlab_("data", "mnist"))
     done = genlab_("data")
     assert done.code == 0
@@ -285,7 +309,8 @@ def test_unknown_and_unreachable_data(
 
 def test_what_sample_refuses(genlab_: Genlab, run: Path, conditional: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.npy"
-    assert "is not a run folder" in one_line(genlab_("sample", tmp_path / "nowhere", "--out", out))
+    assert "there is no run" in one_line(genlab_("sample", tmp_path / "nowhere", "--out", out))
+    assert "is not a run folder" in one_line(genlab_("sample", tmp_path, "--out", out))
     assert "should end in .npy or .png" in one_line(genlab_("sample", run, "--out", tmp_path / "x.jpg"))
     assert "there is no folder" in one_line(genlab_("sample", run, "--out", tmp_path / "nowhere" / "x.npy"))
     (tmp_path / "folder.npy").mkdir()
@@ -293,35 +318,114 @@ def test_what_sample_refuses(genlab_: Genlab, run: Path, conditional: Path, tmp_
     assert "this model is unconditional" in one_line(genlab_("sample", run, "--label", 3, "--out", out))
     line = one_line(genlab_("sample", conditional, "--label", 10, "--n", 1000, "--out", out))
     assert line == "genlab: labels should be in 0..9, got 10"
-    (run / WEIGHTS).write_bytes((run / WEIGHTS).read_bytes()[:100])
+    assert "has no best checkpoint" in one_line(genlab_("sample", run, "--best", "--out", out))
+    [weights] = (run / CHECKPOINTS).glob(f"*/{NETWORKS}")
+    weights.write_bytes(weights.read_bytes()[:100])
     assert "is damaged" in one_line(genlab_("sample", run, "--out", out))
-    (run / WEIGHTS).unlink()
-    assert "is missing" in one_line(genlab_("sample", run, "--out", out))
+    weights.unlink()
+    assert "cannot be read" in one_line(genlab_("sample", run, "--out", out))
     (run / "config.yaml").write_text("model: 5\n")
     assert "model should be a section" in one_line(genlab_("sample", run, "--out", out))
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("call", "complaint", "command"),
     [
-        ["sample", "run"],
-        ["sample", "run", "--out", "x.npy", "--n", "0"],
-        ["sample", "run", "--out", "x.npy", "--n", "many"],
-        ["sample", "run", "--out", "x.npy", "--seed", "-1"],
-        ["sample", "run", "--out", "x.npy", "--seed", str(2**64)],
-        ["sample", "run", "--out", "x.npy", "--label", str(2**64)],
-        ["train", "--config", "vae"],
-        ["trian"],
-        ["config", "shwo", "vae"],
+        ("train --config vae", "--run", "train"),
+        ("train --config vae --run", "--run", None),  # click forgets whose option lacks its value
+        ("train --config vae --rnu x", "--rnu", "train"),
+        ("sample run", "--out", "sample"),
+        ("sample --out x.npy", "run", "sample"),
+        ("sample run --out x.npy --n 0", "--n", "sample"),
+        ("sample run --out x.npy --n many", "--n", "sample"),
+        ("sample run --out x.npy --seed -1", "--seed", "sample"),
+        ("sample run --out x.npy --seed 18446744073709551616", "--seed", "sample"),
+        ("sample run --out x.npy --label 18446744073709551616", "--label", "sample"),
+        ("data mnist extra", "extra", "data"),
+        ("trian", "trian", ""),
+        ("--nope", "--nope", ""),
+        ("config shwo vae", "shwo", "config"),
+        ("config show", "name", "config show"),
+        ("config show vae --st train.epochs=5", "--st", "config show"),
     ],
 )
-def test_a_wrong_call_shows_the_usage_and_no_traceback(arguments: list[str], genlab_: Genlab) -> None:
-    done = genlab_(*arguments)
-    assert done.code == 2
-    assert "Usage: " in done.err
-    assert "Error: " in done.err
-    assert "Traceback" not in done.err
+def test_a_wrong_call_gets_one_line_and_a_hint(
+    call: str,
+    complaint: str,
+    command: str | None,
+    genlab_: Genlab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = one_line(genlab_(*call.split()))
+    assert complaint in line.lower()
+    if command is not None:
+        assert line.endswith(f"(see {f'genlab {command}'.strip()} --help)")
+
+
+@pytest.mark.parametrize("call", ["", "config", "--help", "config --help"])
+def test_help_has_an_example(call: str, genlab_: Genlab) -> None:
+    done = genlab_(*call.split())
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Usage: genlab ")
+    assert "Example: genlab " in done.out
+
+
+def test_every_command_has_an_example(genlab_: Genlab) -> None:
+    listed = genlab_("--help").out.split("Commands:\n")[1]
+    words = re.findall(r"^  ([a-z]+)  ", listed, re.M)
+    assert {"train", "sample", "data", "config"} <= set(words)
+    for word in words:
+        assert f"Example: genlab {word}" in genlab_(word, "--help").out
+    for word in ("list", "show"):
+        assert f"Example: genlab config {word}" in genlab_("config", word, "--help").out
+
+
+def test_arguments_may_be_given_to_main(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        genlab.cli.main(["config", "list"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.split() == config_names()
+
+
+def test_config_show_explains_every_setting(genlab_: Genlab, tmp_path: Path) -> None:
+    done = genlab_("config", "show", "vae")
+    assert re.search(r"^  lr: 0\.0005 +# Adam's learning rate \(> 0\)$", done.out, re.M)
+    assert re.search(r"^  family: vae +# vae, gan or diffusion$", done.out, re.M)
+    assert re.search(r"^  seed: 0 +# decides", done.out, re.M)  # not in the file
+
+
+def test_config_show_takes_overrides(genlab_: Genlab, tmp_path: Path) -> None:
+    done = genlab_(
+        "config", "show", "diffusion", "--set", "train.epochs=7", "--set", "train.mixed_precision=no"
+    )
+    assert re.search(r"^  epochs: 7 +# passes over the training images", done.out, re.M)
+    (tmp_path / "shown.yaml").write_text(done.out)
+    assert load_config(tmp_path / "shown.yaml") == load_config("diffusion", {"train.epochs": 7})
+    line = one_line(genlab_("config", "show", "vae", "--set", "train.epoch=7"))
+    assert "unknown key 'train.epoch', did you mean 'epochs'?" in line
+
+
+def test_a_message_is_one_line_that_a_person_can_read(
+    genlab_: Genlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my\n.yaml").write_text("5")
+    assert "/my\\n.yaml should hold" in one_line(genlab_("config", "show", tmp_path / "my\n.yaml"))
+    line = one_line(genlab_("config", "show", "x" * 5000))
+    assert len(line) < 400
+    assert line.startswith("genlab: unknown config 'xxx")
+    assert line.endswith("(or name a .yaml file)")
+
+
+def test_ctrl_c_anywhere_is_one_line(genlab_: Genlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genlab.zoo.config_names", interrupt)
+    done = genlab_("config", "list")
+    assert (done.code, done.out, done.err) == (130, "", "genlab: stopped\n")
 
 
 # --- as a program -----------------------------------------------------------------------------
@@ -350,6 +454,21 @@ def test_the_program_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
     done = program("data", "mnist", cwd=tmp_path, GENLAB_DATA=str(tmp_path / "nowhere"))
     assert one_line(done).startswith("genlab: $GENLAB_DATA names the folder")
     assert done.out == ""
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "genlab", "config", "show", "vae"],
+        cwd=tmp_path,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+    os.close(write)
+    assert done.stderr == ""
 
 
 def test_help_needs_no_torch(tmp_path: Path) -> None:

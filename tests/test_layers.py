@@ -12,12 +12,26 @@ import genlab
 PACKAGE = Path(genlab.__file__).parent
 FAMILIES = {"vae", "gan", "diffusion"}
 FLOORS = [  # from the ground up
-    {"errors", "config", "data", "plots", "nn", ""},  # "": genlab itself, which holds the version
+    # "": genlab itself, for those who import its version
+    {
+        "errors",
+        "files",
+        "one_line",
+        "yaml_file",
+        "explain",
+        "config",
+        "commented_yaml",
+        "data",
+        "plots",
+        "nn",
+        "",
+    },
     {"family"},
     FAMILIES,
     {"training", "evaluation", "widgets"},
     {"zoo", "sampling", "teach"},
-    {"cli"},
+    {"runs"},
+    {"cli", "__init__"},  # genlab/__init__.py hands on the verbs of runs, when they are asked for
     {"__main__"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
@@ -54,14 +68,11 @@ ARROWS = [
     for module, line in imports_of(path)
     if module.split(".")[0] == "genlab"
 ]
-ARROWS = [
-    (path, "" if source == "__init__" else source, target, line) for path, source, target, line in ARROWS
-]
 
 
 def test_the_imports_are_found() -> None:
     found = {(source, target) for _, source, target, _ in ARROWS}
-    assert {("zoo", "vae"), ("cli", "zoo"), ("training", "family"), ("vae", "nn"), ("zoo", "")} <= found
+    assert {("zoo", "vae"), ("cli", "runs"), ("training", "family"), ("vae", "nn"), ("training", "")} <= found
 
 
 def test_every_room_has_a_floor() -> None:
@@ -110,4 +121,6 @@ def test_nothing_is_ever_unpickled() -> None:
         }
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             call = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            assert call not in ("torch.load", "torch.save", "pickle.load", "np.load", "numpy.load"), path
+            if isinstance(node, ast.Call) and call in ("np.load", "numpy.load"):
+                assert "allow_pickle=False" in [ast.unparse(keyword) for keyword in node.keywords], path
+            assert call not in ("torch.load", "torch.save", "pickle.load"), path

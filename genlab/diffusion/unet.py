@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from genlab.nn.conv import ResidualBlock, SelfAttention, group_norm, zeroed
+from genlab.nn.conv import ResidualBlock, SelfAttention, Upsample, group_norm, zeroed
 from genlab.nn.embedding import TimestepEmbedding
 
 
@@ -63,14 +63,17 @@ class UNet(nn.Module):
                 self.up.append(ResidualBlock(width + bridges.pop(), wide, embedding_dim))
                 width = wide
             if level > 0:
-                self.up.append(nn.Upsample(scale_factor=2))
+                self.up.append(Upsample())
 
         self.last = nn.Sequential(
             group_norm(width), nn.SiLU(), zeroed(nn.Conv2d(width, pixels, 3, padding=1))
         )
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, 1, 28, 28), (N,) timesteps and (N,) class ids to the prediction, (N, 1, 28, 28)."""
+        """(N, 1, 28, 28), (N,) timesteps and (N,) class ids to the prediction, (N, 1, 28, 28).
+
+        Any other height and width that ``patch_size`` divides will do as well.
+        """
         embedding = self.embed_time(t)
         if self.embed_class is not None:
             if labels is None:
@@ -88,6 +91,6 @@ class UNet(nn.Module):
             if isinstance(block, ResidualBlock):
                 h = block(torch.cat([h, bridges.pop()], dim=1), embedding)
             else:
-                h = block(h)
+                h = block(h, bridges[-1])
         out: Tensor = self.fold(self.last(h))
         return out

@@ -47,6 +47,14 @@ class ResidualBlock(nn.Module):
         return out
 
 
+class Upsample(nn.Module):
+    """Back to the resolution that the bridge brings: twice as fine, or 7x7 from 4x4."""
+
+    def forward(self, x: Tensor, like: Tensor) -> Tensor:
+        """(N, C, h, w) and a map of (..., H, W) to (N, C, H, W), every value repeated."""
+        return F.interpolate(x, size=like.shape[-2:])
+
+
 class SelfAttention(nn.Module):
     """Every position looks at every other one, across the whole image (Vaswani et al. 2017, equation 1).
 

@@ -4,19 +4,24 @@ The command line wraps it in a progress bar, a notebook draws while it iterates,
 it likes. It learns from the family only which network to step on which loss, and in what order.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from time import perf_counter
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+import torch.nn.functional as F
 
 from genlab.config import TrainConfig
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Family
-from genlab.training.ema import EMA
+from genlab.training.learning_rate import learning_rate
+from genlab.training.order import Batch, batches, images_per_step, total_steps
+from genlab.training.random_state import restore_torch_random_state, seed_everything, torch_random_state
+from genlab.training.ranks import average_gradients, average_values, whole_batch_noise
+from genlab.training.state import TrainingState
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Step:
         step: 1 for the first.
         epoch: passes over the data so far, 1.0 after the first.
         losses: what the family logged: name to value.
-        seconds: since training began.
+        seconds: spent training, since the first step.
     """
 
     step: int
@@ -40,74 +45,99 @@ class TrainingDiverged(GenlabError):
     """A loss became infinite or not a number."""
 
 
-def total_steps(dataset: Dataset, config: TrainConfig) -> int:
-    """How many steps ``train`` will make."""
-    steps = config.epochs * max(len(dataset) // config.batch_size, 1)
-    return steps if config.max_steps is None else min(steps, config.max_steps)
-
-
-def train(family: Family, dataset: Dataset, config: TrainConfig, *, ema: EMA | None = None) -> Iterator[Step]:
+def train(
+    family: Family, dataset: Dataset, config: TrainConfig, *, state: TrainingState | None = None
+) -> Iterator[Step]:
     """Train in place, one yielded record a step; stop whenever you stop iterating.
 
-    Seeds torch's global generator with ``config.seed``: the same seed, data and machine give the
-    same weights to the bit.
+    The seed decides all: the same seed, data and machine give the same weights to the bit, whatever
+    random numbers are drawn between two steps, and also when the run is broken off after any step
+    and goes on later from its ``state``.
 
     Args:
         family: the model; its networks move to the accelerator's device.
         dataset: a split, whole.
         config: steps, learning rate, precision and the like.
-        ema: if given, updated after every step.
+        state: where to go on from; a new start if left out.
 
     Raises:
         TrainingDiverged: a loss is not finite; the step is not made, the weights are the last good ones.
         GenlabError: the data has labels that a class-conditional model cannot take.
     """
     check_labels(family, dataset)
-    AcceleratorState._reset_state()  # else the first run's precision binds every later one in a notebook
-    accelerator = Accelerator(mixed_precision=config.mixed_precision)
-    optimisers = {}
-    for name, network in family.networks.items():
-        network.to(accelerator.device)
-        optimiser = torch.optim.Adam(network.parameters(), lr=config.lr, betas=config.adam_betas, fused=True)
-        family.networks[name], optimisers[name] = accelerator.prepare(network, optimiser)
-    if ema is not None:
-        ema.averaged.to(accelerator.device)
-    torch.manual_seed(config.seed)
-    order = torch.Generator().manual_seed(config.seed)
-    batches = _batches(dataset.to(accelerator.device), config.batch_size, order)
+    state = TrainingState(family, config) if state is None else state
+    if state.random is None:
+        seed_everything(config.seed)
+    else:
+        restore_torch_random_state(state.random)
+    total = total_steps(dataset, config)
+    data = batches(dataset.to(state.accelerator.device), config, state.step + 1)
 
     family.networks.train()
-    started = perf_counter()
-    for step in range(1, total_steps(dataset, config) + 1):
-        images, labels = next(batches)
-        logged: dict[str, float] = {}
-        for network_name, loss, parts in family.losses(images, labels):
-            if not torch.isfinite(loss):
-                raise TrainingDiverged(
-                    f"the loss of the {network_name} became {loss.item()} in step {step}: "
-                    "lower train.lr or set train.clip_grad_norm"
-                )
-            parameters = list(family.networks[network_name].parameters())
-            optimisers[network_name].zero_grad()
+    with _autocast(state):
+        while state.step < total:
+            started = perf_counter()
+            rate = learning_rate(state.step + 1, total, config)
+            with whole_batch_noise():
+                logged = _make_step(state, next(data), config, rate)
+            if state.ema is not None:
+                state.ema.update()
+            state.step += 1
+            state.seconds += perf_counter() - started
+            state.random = torch_random_state()
+            epoch = state.step * images_per_step(config) / len(dataset)
+            yield Step(state.step, epoch, logged, state.seconds)
+            restore_torch_random_state(state.random)
+
+
+def _make_step(
+    state: TrainingState, parts: Sequence[Batch], config: TrainConfig, rate: float
+) -> dict[str, float]:
+    """Step each network once, on its loss averaged over the batches, and return what was logged."""
+    if state.step < config.half_size_steps:
+        parts = [(F.avg_pool2d(images, 2), labels) for images, labels in parts]
+    running = [state.family.losses(images, labels) for images, labels in parts]
+    logged: dict[str, float] = {}
+    for first in running[0]:
+        optimiser = state.optimisers[first.network]
+        parameters = list(state.family.networks[first.network].parameters())
+        optimiser.zero_grad()
+        values = []
+        for loss in chain([first], (next(losses) for losses in running[1:])):
             # `inputs` keeps a loss off the other networks: a generator's loss runs through the
             # discriminator, and must leave no gradient there.
-            accelerator.backward(loss, inputs=parameters)
-            if config.clip_grad_norm is not None:
-                accelerator.clip_grad_norm_(parameters, config.clip_grad_norm)
-            optimisers[network_name].step()
-            logged |= {name: float(value) for name, value in parts.items()}
-        if ema is not None:
-            ema.update()
-        epoch = step * config.batch_size / len(dataset)
-        yield Step(step, epoch, logged, perf_counter() - started)
+            state.accelerator.backward(loss.value / len(parts), inputs=parameters)
+            values.append(torch.stack([loss.value.detach(), *loss.logged.values()]))
+        value, *means = average_values(torch.stack(values).mean(0).unbind())
+        if not torch.isfinite(torch.tensor(value)):
+            raise TrainingDiverged(
+                f"the loss of the {first.network} became {value} in step {state.step + 1}: "
+                "lower train.lr or set train.clip_grad_norm"
+            )
+        average_gradients(parameters)
+        if config.clip_grad_norm is not None:
+            state.accelerator.unscale_gradients(optimiser)
+            torch.nn.utils.clip_grad_norm_(parameters, config.clip_grad_norm)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.step()
+        logged |= dict(zip(first.logged, means, strict=True))
+    return logged
 
 
-def _batches(
-    dataset: Dataset, batch_size: int, generator: torch.Generator
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches without end, epoch after epoch, each epoch in a new order."""
-    while True:
-        yield from dataset.batches(batch_size, generator=generator)
+@contextmanager
+def _autocast(state: TrainingState) -> Iterator[None]:
+    """The networks compute in the precision asked for, inside the ``with`` block and nowhere else."""
+    networks = list(state.family.networks.values())
+    for network in networks:
+        # "Evaluation" is accelerate's word for: precision yes, DistributedDataParallel no.
+        state.accelerator.prepare_model(network, evaluation_mode=True)
+    try:
+        yield
+    finally:
+        for network in networks:  # accelerate has laid its `forward` over that of the class
+            vars(network).pop("forward", None)
+            vars(network).pop("_original_forward", None)
 
 
 def check_labels(family: Family, dataset: Dataset) -> None:

@@ -1,116 +1,177 @@
-"""The folder that a training run leaves behind, readable without this package.
+"""The folder that a training run keeps, readable without this package.
 
     config.yaml           every setting, resolved
+    run.json              data set, seed, steps, and the environment of each session
     metrics.jsonl         one line a step: step, epoch, seconds, losses
-    weights.safetensors   the networks as training left them
-    averaged.safetensors  their moving average, where the config asks for one: what is sampled
-    samples.png           a sheet of samples
-    run.json              data set, seed, versions, steps, seconds, whether it finished
+    checkpoints/          the newest and the best: see genlab.training.checkpoint
+    samples/              sheets of samples over time, step-00000468.png and so on
+    samples.png           the latest sheet
 
-Tensors are safetensors and the rest is text: nothing here is ever unpickled.
+The folder appears whole, with its config, before training begins: whatever happens after that,
+``genlab resume`` can go on. One process at a time may write to it.
 """
 
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from filelock import FileLock, Timeout
 
+from genlab.config import Settings, write_settings
 from genlab.errors import GenlabError
-from genlab.training.ema import EMA
+from genlab.files import rename_folder, write_aside
 from genlab.training.loop import Step
 
 CONFIG, METRICS, SUMMARY, SHEET = "config.yaml", "metrics.jsonl", "run.json", "samples.png"
-WEIGHTS, AVERAGED = "weights.safetensors", "averaged.safetensors"
+CHECKPOINTS, SHEETS, LOCK = "checkpoints", "samples", ".lock"
 
 
 def refuse_existing(path: Path) -> None:
     """Raise GenlabError if there is something at the path: no earlier run is written over."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise GenlabError(f"{path} exists already: name another folder for the run, or delete it")
+        hint = f", go on with it (genlab resume {path})" if (path / CONFIG).is_file() else ""
+        raise GenlabError(f"{path} exists already: name another folder for the run{hint}, or delete it")
 
 
 class RunFolder:
-    """A new folder for a run that is about to start.
+    """A run's folder, locked for as long as this object is in a ``with`` block.
 
     Raises:
-        GenlabError: it exists and is not empty, or cannot be made: no earlier run is written over.
+        GenlabError: on entering the block, when another process is in one.
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(path / LOCK)
+        self._metrics: TextIO | None = None
+
+    @classmethod
+    def create(cls, path: Path, config: Settings, summary: Mapping[str, Any]) -> "RunFolder":
+        """Make the folder of a new run, with its config and summary in it.
+
+        Raises:
+            GenlabError: it exists and is not empty, or cannot be made.
+        """
         refuse_existing(path)
+        aside = path.with_name(f".{path.name}.part")
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+            write_settings(config, aside / CONFIG)
+            write_aside(aside / SUMMARY, json.dumps(summary, indent=2) + "\n")
+            if path.exists():
+                path.rmdir()  # an empty folder that somebody has made for us
+            rename_folder(aside, path)
         except OSError as error:
             raise GenlabError(f"cannot make the folder {path}: {error.strerror}") from None
-        self.path = path
+        return cls(path)
+
+    def __enter__(self) -> "RunFolder":
+        """Take the lock; the system lets go of it even if the process is killed."""
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise GenlabError(
+                f"{self.path} is being trained by another process: wait, or stop that"
+            ) from None
+        except OSError as error:
+            raise GenlabError(f"cannot write to {self.path}: {error.strerror}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the lock."""
+        if self._metrics is not None:
+            self._metrics.close()
+        self._lock.release()
+
+    def rewind(self, step: int) -> list[Step]:
+        """Cut the loss history after a step, from which the run goes on, and return what is left.
+
+        Call it before ``log``, with 0 for a new run.
+        """
+        path, history = self.path / METRICS, list[Step]()
+        if path.exists():
+            history = [record for record in read_metrics(self.path) if record.step <= step]
+            lines = path.read_text("utf-8").splitlines(keepends=True)
+            write_aside(path, "".join(lines[: len(history)]))
+        self._metrics = path.open("a", encoding="utf-8", buffering=1)
+        return history
 
     def log(self, step: Step) -> None:
         """Append one step to the loss history."""
+        assert self._metrics is not None
         line = {"step": step.step, "epoch": step.epoch, "seconds": round(step.seconds, 4)}
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**line, **step.losses}) + "\n")
+        self._metrics.write(json.dumps({**line, **step.losses}) + "\n")
 
-    def save(self, networks: nn.ModuleDict, ema: EMA | None = None) -> None:
-        """Write the weights, and their average if there is one."""
-        _save_weights(self.path / WEIGHTS, networks)
-        if ema is not None:
-            _save_weights(self.path / AVERAGED, ema.averaged.module)
+    def flush_log(self) -> None:
+        """Wait until the disk has the loss history: a checkpoint must not be ahead of it."""
+        assert self._metrics is not None
+        self._metrics.flush()
+        os.fsync(self._metrics.fileno())
 
-    def summarise(self, **summary: Any) -> None:
-        """Write ``run.json``."""
-        (self.path / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+    def summarise(self, **changes: Any) -> None:
+        """Change entries of ``run.json``."""
+        write_aside(self.path / SUMMARY, json.dumps(read_summary(self.path) | changes, indent=2) + "\n")
 
-
-def _save_weights(path: Path, networks: nn.Module) -> None:
-    """Write all networks into one file, aside and then renamed: a crash leaves the old one whole."""
-    aside = path.with_name(path.name + ".part")
-    save_file({name: t.contiguous() for name, t in networks.state_dict().items()}, aside)
-    os.replace(aside, path)
+    def save_sheet(self, png: bytes, step: int) -> None:
+        """Keep a sheet of samples drawn after a step."""
+        (self.path / SHEETS).mkdir(exist_ok=True)
+        write_aside(self.path / SHEETS / f"step-{step:08d}.png", png)
+        write_aside(self.path / SHEET, png)
 
 
-def load_weights(path: Path, networks: nn.ModuleDict) -> None:
-    """Read a weights file into networks of the same shape.
-
-    Raises:
-        GenlabError: no file, a damaged one, or one of another model.
-    """
+def is_locked(path: Path) -> bool:
+    """Whether a process is training this run now."""
+    lock = FileLock(path / LOCK)
     try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except FileNotFoundError:
-        raise GenlabError(f"{path} is missing: was the run stopped before its first save?") from None
-    except (SafetensorError, OSError) as error:
-        raise GenlabError(f"{path} is damaged ({error}): train the run again") from None
-    try:
-        networks.load_state_dict(tensors)
-    except RuntimeError:
-        raise GenlabError(
-            f"{path} does not fit the model that {CONFIG} beside it describes: "
-            "its tensors have other names or shapes"
-        ) from None
+        with lock.acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # read-only: nobody trains there
+        return False
 
 
 def read_metrics(folder: Path) -> Iterator[Step]:
-    """A run's loss history, the first step first."""
-    with (folder / METRICS).open(encoding="utf-8") as file:
-        for line in file:
+    """A run's loss history, the first step first; a last line that was cut short is left out.
+
+    Raises:
+        GenlabError: there is no history, or a line in it is damaged.
+    """
+    path = folder / METRICS
+    try:
+        lines = path.read_text("utf-8").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError):
+        raise GenlabError(f"{path} cannot be read: it should be lines of JSON") from None
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith("\n"):
+            return  # the process was killed as it wrote
+        try:
             record = json.loads(line)
             step, epoch, seconds = (record.pop(name) for name in ("step", "epoch", "seconds"))
-            yield Step(step, epoch, record, seconds)
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise GenlabError(f"{path}, line {number} is damaged: delete that line") from None
+        yield Step(step, epoch, record, seconds)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What ``run.json`` says; nothing of a run that never got so far."""
+    """What ``run.json`` says; nothing of a folder that has none."""
     try:
         summary = json.loads((folder / SUMMARY).read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except ValueError:
+    except (OSError, ValueError):
         summary = None
     if not isinstance(summary, dict):
         raise GenlabError(f"{folder / SUMMARY} is damaged: delete it, or train the run again")
     return summary
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """The run folders inside a folder, by name."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if (p / CONFIG).is_file() and not p.name.startswith("."))

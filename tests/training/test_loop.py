@@ -9,8 +9,10 @@ from genlab.config import Settings, TrainConfig
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Loss
-from genlab.training.ema import EMA, warmed_up
-from genlab.training.loop import Step, TrainingDiverged, total_steps, train
+from genlab.training.ema import warmed_up
+from genlab.training.loop import Step, TrainingDiverged, train
+from genlab.training.order import total_steps
+from genlab.training.state import TrainingState
 from genlab.zoo import build, load_config
 
 
@@ -96,7 +98,7 @@ def test_one_record_a_step(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize(
     ("images", "batch_size", "epochs", "max_steps", "expected"),
-    [(40, 8, 2, None, 10), (40, 8, 2, 3, 3), (40, 8, 2, 99, 10), (40, 7, 1, None, 5), (5, 8, 3, None, 3)],
+    [(40, 8, 2, None, 10), (40, 8, 2, 3, 3), (40, 8, 2, 99, 99), (40, 7, 1, None, 5), (5, 8, 3, None, 3)],
 )
 def test_as_many_steps_as_asked(
     images: int, batch_size: int, epochs: int, max_steps: int | None, expected: int, dataset: Dataset
@@ -219,9 +221,12 @@ def test_labels_that_the_model_cannot_take_are_refused_before_training(dataset: 
 
 def test_the_average_follows_every_step(dataset: Dataset) -> None:
     family = Quadratic()
-    ema = EMA(family.networks, 0.999)
     expected = family.networks["a"].weight.item()  # type: ignore[operator]
-    for step in train(family, dataset, TrainConfig(epochs=1, batch_size=8), ema=ema):
+    config = TrainConfig(epochs=1, batch_size=8, ema_decay=0.999)
+    state = TrainingState(family, config)
+    ema = state.ema
+    assert ema is not None
+    for step in train(family, dataset, config, state=state):
         share = warmed_up(0.999, step.step)
         expected = share * expected + (1 - share) * family.networks["a"].weight.item()  # type: ignore[operator]
         assert next(ema.averaged.module.parameters()).item() == pytest.approx(expected, rel=1e-5)
@@ -232,8 +237,7 @@ def test_an_average_changes_nothing_in_the_training(dataset: Dataset) -> None:
     def weights(averaged: bool) -> list[Tensor]:
         torch.manual_seed(0)
         family = Quadratic()
-        ema = EMA(family.networks, 0.99) if averaged else None
-        list(train(family, dataset, TrainConfig(batch_size=8), ema=ema))
+        list(train(family, dataset, TrainConfig(batch_size=8, ema_decay=0.99 if averaged else None)))
         return [p.detach() for p in family.networks.parameters()]
 
     assert all(torch.equal(a, b) for a, b in zip(weights(True), weights(False), strict=True))

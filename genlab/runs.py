@@ -1,0 +1,382 @@
+"""Runs: start one, go on with one, load one, sample from one, list them. The command line's verbs.
+
+In Python: ``genlab.fit("vae", run="runs/mine")``, ``genlab.resume("mine")``, ``genlab.load("mine")``,
+``genlab.sample("mine", 16)``, ``genlab.list_runs()``.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from genlab import plots
+from genlab.config import project_dir, read_settings, write_settings
+from genlab.data import Dataset, load_dataset
+from genlab.errors import GenlabError, did_you_mean
+from genlab.family import Family, count_parameters
+from genlab.sampling import sample_in_batches, sample_sheet
+from genlab.training.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest, restore, saved_steps
+from genlab.training.environment import environment
+from genlab.training.loop import Step, TrainingDiverged, check_labels, train
+from genlab.training.order import total_steps
+from genlab.training.progress import in_notebook, say, show_losses, with_live_plot, with_progress
+from genlab.training.ranks import processes
+from genlab.training.record import train_and_record
+from genlab.training.run import (
+    CHECKPOINTS,
+    CONFIG,
+    RunFolder,
+    find_runs,
+    is_locked,
+    read_metrics,
+    read_summary,
+    refuse_existing,
+)
+from genlab.training.state import TrainingState
+from genlab.training.validation import hold_out
+from genlab.zoo import Config, build, load_config
+
+# Settings that may change between two sessions of a run: none decides what was learned before.
+CHANGEABLE = (
+    "epochs", "max_steps", "lr", "lr_schedule", "lr_warmup_steps", "clip_grad_norm", "mixed_precision",
+    "monitor", "checkpoint_every", "keep_checkpoints", "sample_every", "tracker",
+)  # fmt: skip
+
+
+def fit(
+    config: Config | str | Path,
+    dataset: Dataset | str | None = None,
+    run: str | Path | None = None,
+    *,
+    data_root: str | Path | None = None,
+    live_plot: bool | None = None,
+) -> tuple[Family, list[Step]]:
+    """Build a model and train it behind a progress bar: ``genlab train``.
+
+    Args:
+        config: a config, or the name or path of one (see ``load_config``).
+        dataset: what to train on, or its name; the one that the config names if left out.
+        run: a new folder for all that comes of it (``genlab.training.run`` says what); nothing is
+            written if left out. Ctrl-C saves and says how to go on.
+        data_root: a folder to look for the data in first.
+        live_plot: show the losses as they come, under the cell; by default in a notebook.
+
+    Returns:
+        The model, in eval mode, holding the averaged weights if the config asks for an average; and
+        the loss history.
+
+    Raises:
+        GenlabError: the folder exists, or what ``genlab.training.loop.train`` raises.
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    if run is not None and processes().is_main_process:
+        refuse_existing(Path(run))  # before the data is read, which takes longer
+    if not isinstance(dataset, Dataset):
+        dataset = load_dataset(dataset or config.train.dataset, "train", data_root)
+        say(repr(dataset))
+    family = build(config)
+    check_labels(family, dataset)  # before there is a folder that a corrected retry would run into
+    state = TrainingState(family, config.train)
+    if run is not None:
+        summary = _summary(config, dataset, family, data_root)
+        folder = RunFolder.create(Path(run), config, summary) if _writes() else RunFolder(Path(run))
+        with folder if _writes() else nullcontext():
+            return family, _train_in(folder, state, dataset, config, live_plot)
+    part, _ = hold_out(dataset, config.train.validation_images)
+    with _finished(state):
+        history: list[Step] = []
+        steps = train(family, part, config.train, state=state)
+        for step in _watched(steps, history, total_steps(part, config.train), live_plot):
+            history.append(step)
+    return family, history
+
+
+def resume(
+    run: str | Path,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    dataset: Dataset | str | None = None,
+    data_root: str | Path | None = None,
+    live_plot: bool | None = None,
+) -> tuple[Family, list[Step]]:
+    """Go on with a run from its last whole checkpoint, as if it had never stopped: ``genlab resume``.
+
+    Weights, averages, optimisers, order of images and random numbers are those of the uninterrupted
+    run, to the bit on the same machine with the same versions.
+
+    Args:
+        run: the folder, or the name of one in ``runs/``.
+        overrides: settings to change from here on, to train longer or more carefully:
+            ``{"train.epochs": 20}``. Only those in ``CHANGEABLE``.
+        dataset, data_root: where the same images lie now, if they have moved.
+        live_plot: as for ``fit``.
+
+    Returns:
+        What ``fit`` does, the history from the first step on.
+
+    Raises:
+        GenlabError: not a run, all its checkpoints are damaged, its data set is not here or another
+            now, another process is training it, or a setting cannot be changed midway.
+    """
+    path = find_run(run)
+    config, summary = _changed(path, overrides or {}), read_summary(path)
+    folder = RunFolder(path)
+    with folder if _writes() else nullcontext():
+        if not isinstance(dataset, Dataset):
+            name = dataset or summary.get("dataset", config.train.dataset)
+            dataset = load_dataset(name, "train", data_root or summary.get("data_root"))
+        if summary.get("fingerprint", dataset.fingerprint) != dataset.fingerprint:
+            raise GenlabError(
+                f"{dataset.name} has other images or labels than those that {path} began with: "
+                "bring them back, or train a new run"
+            )
+        family = build(config)
+        state = TrainingState(family, config.train)
+        if (checkpoint := newest(path / CHECKPOINTS, say)) is not None:
+            restore(checkpoint, state)
+        return family, _train_in(folder, state, dataset, config, live_plot)
+
+
+def load(
+    run: str | Path, checkpoint: Literal["newest", "best"] = "newest", *, averaged: bool = True
+) -> Family:
+    """The model of a finished or interrupted run, in eval mode.
+
+    Args:
+        run: the folder, or the name of one in ``runs/``.
+        checkpoint: the newest that is whole, or the best by the run's ``train.monitor``.
+        averaged: with averaged weights if it has them, else as training left them.
+
+    Raises:
+        GenlabError: not a run folder, or a file in it is missing, damaged or of another model.
+    """
+    path = find_run(run)
+    family = build(read_settings(Config, path / CONFIG))
+    saved = best(path / CHECKPOINTS) if checkpoint == "best" else newest(path / CHECKPOINTS, say)
+    if saved is None:
+        raise GenlabError(f"{path} has no checkpoint yet: genlab resume {path} trains it")
+    file = AVERAGED if averaged and AVERAGED in saved.tensors else NETWORKS
+    load_weights(family.networks, saved.tensors[file])
+    family.networks.eval()
+    return family
+
+
+def sample(
+    run: str | Path,
+    n: int = 100,
+    *,
+    seed: int = 0,
+    label: int | None = None,
+    checkpoint: Literal["newest", "best"] = "newest",
+) -> Tensor:
+    """``n`` images in [0, 1], (n, 1, 28, 28), from a run: ``genlab sample``.
+
+    Args:
+        run, checkpoint: as for ``load``.
+        n, seed, label: as for ``genlab.sampling.sample_in_batches``.
+    """
+    return sample_in_batches(load(run, checkpoint), n, seed=seed, label=label)
+
+
+def fit_or_load(
+    config: Config, dataset: Dataset, run: str | Path, *, live_plot: bool | None = None
+) -> tuple[Family, list[Step]]:
+    """The model of ``run`` if that run had these settings and data, trained to its end; else a new one.
+
+    For notebooks that build on what an earlier one, or an earlier reading, has trained. Says which
+    of them it did, and returns what ``fit`` does. A run with other settings is left alone: a new
+    folder is used beside it.
+    """
+    folder = Path(run)
+    for number in range(2, 1000):
+        if not folder.exists():
+            say(f"Training {folder.name} (kept in {folder}, and loaded from there the next time).")
+            return fit(config, dataset, folder, live_plot=live_plot)
+        if _is_run_of(folder, config, dataset):
+            if read_summary(folder).get("finished"):
+                say(f"Loaded {folder}.")
+                history = list(read_metrics(folder))
+                if in_notebook() if live_plot is None else live_plot:
+                    show_losses(history)
+                return load(folder), history
+            say(f"Going on with {folder}, which was interrupted.")
+            return resume(folder, dataset=dataset, live_plot=live_plot)
+        folder = Path(run).with_name(f"{Path(run).name}-{number}")
+    raise GenlabError(f"{run} and a thousand folders beside it hold other runs: delete some")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One line of ``genlab runs``.
+
+    Attributes:
+        path: its folder.
+        family: vae, gan or diffusion.
+        dataset: what it was trained on.
+        steps, total_steps: made, and in all.
+        status: ``finished``, ``running``, ``stopped``, or what is damaged.
+        losses: the last logged.
+    """
+
+    path: Path
+    family: str
+    dataset: str
+    steps: int
+    total_steps: int
+    status: str
+    losses: Mapping[str, float]
+
+
+def list_runs(folder: str | Path | None = None) -> list[RunInfo]:
+    """The runs in a folder, ``runs/`` of the project if left out, by name.
+
+    Raises:
+        GenlabError: there is no such folder.
+    """
+    if folder is not None and not Path(folder).is_dir():
+        raise GenlabError(f"there is no folder {folder}")
+    return [_info(path) for path in find_runs(project_dir() / "runs" if folder is None else Path(folder))]
+
+
+def find_run(run: str | Path) -> Path:
+    """The folder of a run, given as a path or as a name in ``runs/``.
+
+    Raises:
+        GenlabError: there is no run there; the line names those that are near.
+    """
+    runs = project_dir() / "runs"
+    for path in (Path(run), runs / run):
+        if (path / CONFIG).is_file():
+            return path
+    if Path(run).exists():
+        raise GenlabError(f"{run} is not a run folder (it has no {CONFIG}): train one with genlab train")
+    known = [path.name for path in find_runs(runs)]
+    hint = did_you_mean(str(run), known) if known else "there are none yet, genlab train makes one"
+    raise GenlabError(f"there is no run {str(run)!r}: {hint}")
+
+
+def _train_in(
+    folder: RunFolder, state: TrainingState, dataset: Dataset, config: Config, live_plot: bool | None
+) -> list[Step]:
+    """Train and record, from the state to the end; returns the whole loss history."""
+    kept, _ = hold_out(dataset, config.train.validation_images)
+    total, history = total_steps(kept, config.train), list[Step]()
+    if _writes():
+        history = folder.rewind(state.step)
+    if state.step >= total:
+        say(f"{folder.path} is finished: to train longer, genlab resume {folder.path} --set train.epochs=N")
+    elif _writes():
+        _begin_session(folder, state, config, total)
+
+    def sheet() -> bytes:
+        return plots.to_png(plots.grid(sample_sheet(state.family)), scale=2)
+
+    steps = train_and_record(state, dataset, config.train, folder, history, sheet)
+    with _finished(state):
+        try:
+            if state.step < total:
+                for _ in _watched(steps, history, total, live_plot):
+                    pass
+        except KeyboardInterrupt:
+            say(f"Stopped; {_saved(folder)}: genlab resume {folder.path} goes on from there.")
+            raise
+        except TrainingDiverged as error:
+            raise TrainingDiverged(f"{error}; {_saved(folder)}, genlab resume --set can change it") from None
+    return history
+
+
+def _begin_session(folder: RunFolder, state: TrainingState, config: Config, total: int) -> None:
+    """Write down with what this session goes on, and say so if it is not what the last one had."""
+    write_settings(config, folder.path / CONFIG)
+    sessions, now = read_summary(folder.path).get("sessions", []), environment()
+    if sessions:
+        changed = [
+            f"{k} was {sessions[-1].get(k)}, is {v}" for k, v in now.items() if sessions[-1].get(k) != v
+        ]
+        if changed:
+            say(f"Another environment ({'; '.join(changed)}): the run goes on, but not to the bit.")
+        say(f"Going on after step {state.step} of {total}.")
+    sessions = [*sessions, {"from_step": state.step, **now}]
+    folder.summarise(sessions=sessions, total_steps=total, finished=False)
+
+
+def _watched(
+    steps: Iterator[Step], history: list[Step], total: int, live_plot: bool | None
+) -> Iterator[Step]:
+    steps = with_progress(steps, len(history), total)
+    plot = in_notebook() if live_plot is None else live_plot
+    return with_live_plot(steps, history) if plot and _writes() else steps
+
+
+@contextmanager
+def _finished(state: TrainingState) -> Iterator[None]:
+    """After the ``with`` block the networks are ready to be sampled, whatever happened in it."""
+    try:
+        yield
+    finally:
+        if state.ema is not None:
+            state.ema.copy_to_networks()
+        state.family.networks.eval()
+
+
+def _writes() -> bool:
+    """Whether this is the one process that writes to the run folder."""
+    return bool(processes().is_main_process)
+
+
+def _saved(folder: RunFolder) -> str:
+    steps = saved_steps(folder.path / CHECKPOINTS)
+    return f"step {steps[-1]} is saved" if steps else "nothing was saved yet"
+
+
+def _changed(path: Path, overrides: Mapping[str, object]) -> Config:
+    """The config of a run with settings changed."""
+    allowed = [f"train.{name}" for name in CHANGEABLE]
+    for name in overrides:
+        if name not in allowed:
+            raise GenlabError(f"{name} cannot change within a run: {did_you_mean(name, allowed)}")
+    return read_settings(Config, path / CONFIG, overrides)
+
+
+def _is_run_of(folder: Path, config: Config, dataset: Dataset) -> bool:
+    """Whether a folder holds a run with these settings on this data; a damaged one does not."""
+    try:
+        same_data = read_summary(folder).get("fingerprint") == dataset.fingerprint
+        return same_data and read_settings(Config, folder / CONFIG) == config
+    except GenlabError:
+        return False
+
+
+def _summary(
+    config: Config, dataset: Dataset, family: Family, data_root: str | Path | None
+) -> dict[str, Any]:
+    return {
+        "dataset": dataset.name,
+        "source": dataset.source,
+        "data_root": None if data_root is None else str(Path(data_root).absolute()),
+        "fingerprint": dataset.fingerprint,
+        "seed": config.train.seed,
+        "parameters": {name: count_parameters(n) for name, n in family.networks.items()},
+        "steps": 0,
+        "finished": False,
+    }
+
+
+def _info(path: Path) -> RunInfo:
+    """What there is to say about a run, also about a damaged one."""
+    family, summary, history, status = "?", dict[str, Any](), list[Step](), "stopped"
+    try:
+        family = read_settings(Config, path / CONFIG).model.family
+        summary = read_summary(path)
+        history = list(read_metrics(path))
+        status = "running" if is_locked(path) else "finished" if summary.get("finished") else "stopped"
+    except GenlabError as error:
+        status = str(error)
+    steps = history[-1].step if history else 0
+    losses = history[-1].losses if history else {}
+    return RunInfo(
+        path, family, str(summary.get("dataset", "?")), steps, summary.get("total_steps", 0), status, losses
+    )

@@ -1,0 +1,289 @@
+"""Checkpoints: all that a run needs to go on to the bit, in a folder that is whole or absent.
+
+    checkpoints/step-00000468/
+        networks.safetensors   the weights as training left them
+        averaged.safetensors   their moving average, where the config asks for one
+        training.safetensors   Adam's moments, torch's random states
+        state.json             the step, the other random states, and the SHA-256 of each file
+
+A checkpoint is written under another name, flushed to the disk and renamed, so that a process killed
+at any moment leaves the last one whole. Hashes prove it when it is read: a damaged one is passed
+over for the one before, and that is said. Nothing is ever unpickled.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from genlab.errors import GenlabError
+from genlab.files import delete_folder, rename_folder, write_through
+from genlab.training.loop import TrainingDiverged
+from genlab.training.random_state import python_random_state, restore_python_random_state
+from genlab.training.ranks import processes
+from genlab.training.state import TrainingState
+
+NETWORKS, AVERAGED, TRAINING = "networks.safetensors", "averaged.safetensors", "training.safetensors"
+STATE, PREFIX = "state.json", "step-"
+FORMAT = 1  # of the record; counts up when an older genlab could not read it
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was read and found whole.
+
+    Attributes:
+        step: steps made when it was written.
+        monitored: value of ``train.monitor``, the lower the better; None if nothing is monitored.
+        record: what ``state.json`` says.
+        tensors: per file, its tensors by name.
+    """
+
+    step: int
+    monitored: float | None
+    record: dict[str, Any]
+    tensors: dict[str, dict[str, Tensor]]
+
+
+class DamagedCheckpoint(GenlabError):
+    """A file of a checkpoint is missing, or is not what was written."""
+
+
+def save_checkpoint(folder: Path, state: TrainingState, *, monitored: float | None, keep: int) -> None:
+    """Write a checkpoint of the state, then delete all but the newest ``keep`` and the best.
+
+    Args:
+        folder: ``checkpoints`` of a run.
+        state: between two steps.
+        monitored: how good it is; the lowest is the best.
+        keep: at least 1.
+
+    Raises:
+        TrainingDiverged: a weight is not finite: the state is not worth keeping.
+        GenlabError: the disk is full or read-only. The earlier checkpoints are as they were.
+    """
+    _refuse_broken_weights(state)
+    path = folder / f"{PREFIX}{state.step:08d}"
+    aside = folder / f".{path.name}.part"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        for name, content in _contents(state, monitored):
+            write_through(aside / name, content)
+        rename_folder(aside, path)
+        _prune(folder, keep)
+    except OSError as error:
+        raise GenlabError(
+            f"cannot write the checkpoint {path} ({error.strerror}): the earlier ones are whole, "
+            "make room and use genlab resume"
+        ) from None
+
+
+def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint that is whole; None if the run has written none.
+
+    Args:
+        folder: ``checkpoints`` of a run.
+        say: gets one line for each newer one that is damaged.
+
+    Raises:
+        GenlabError: there are checkpoints, and all are damaged.
+    """
+    steps = saved_steps(folder)
+    for step in reversed(steps):
+        try:
+            return read_checkpoint(folder, step)
+        except DamagedCheckpoint as error:
+            if step == steps[0]:
+                raise GenlabError(f"{error}; no other is whole, so train the run again") from None
+            say(f"{error}; using the one before")
+    return None
+
+
+def best(folder: Path) -> Checkpoint:
+    """The checkpoint with the lowest monitored value.
+
+    Raises:
+        GenlabError: the run monitored nothing, or that checkpoint is damaged.
+    """
+    values = {step: _monitored(folder, step) for step in saved_steps(folder)}
+    known = {step: value for step, value in values.items() if value is not None}
+    if not known:
+        raise GenlabError(f"{folder} has no best checkpoint: the run's config sets no train.monitor")
+    return read_checkpoint(folder, min(known, key=known.__getitem__))
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """The steps at which there are checkpoints, whole or not, ascending."""
+    if not folder.is_dir():
+        return []
+    names = (p.name.removeprefix(PREFIX) for p in folder.iterdir() if p.name.startswith(PREFIX))
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+def read_checkpoint(folder: Path, step: int) -> Checkpoint:
+    """Read one checkpoint and prove it whole.
+
+    Raises:
+        DamagedCheckpoint: the line names the file and what is wrong with it.
+    """
+    path = folder / f"{PREFIX}{step:08d}"
+    record = _read_record(path / STATE)
+    tensors = {}
+    for name, expected in record["sha256"].items():
+        try:
+            content = (path / name).read_bytes()
+        except OSError as error:
+            raise DamagedCheckpoint(f"{path / name} cannot be read ({error.strerror})") from None
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise DamagedCheckpoint(f"{path / name} is damaged ({len(content):,} bytes, SHA-256 differs)")
+        try:
+            tensors[name] = load(content)
+        except SafetensorError as error:
+            raise DamagedCheckpoint(f"{path / name} is damaged ({error})") from None
+    return Checkpoint(record["step"], record["monitored"], record, tensors)
+
+
+def restore(checkpoint: Checkpoint, state: TrainingState) -> None:
+    """Put a state where the checkpoint was written, to the bit.
+
+    Raises:
+        GenlabError: it is a checkpoint of another model, or of another number of processes.
+    """
+    then, now = checkpoint.record["processes"], processes().num_processes
+    if then != now:
+        raise GenlabError(
+            f"the run was made by {then} process{'es' * (then > 1)} and this is {now}: a step would see "
+            f"other images; use accelerate launch --num_processes {then}"
+        )
+    load_weights(state.family.networks, checkpoint.tensors[NETWORKS])
+    training = checkpoint.tensors[TRAINING]
+    for name, optimiser in state.optimisers.items():
+        _restore_optimiser(optimiser.optimizer, training, f"{name}.")
+    if state.ema is not None:
+        load_weights(state.ema.averaged.module, checkpoint.tensors[AVERAGED])
+        state.ema.num_updates = checkpoint.record["ema_updates"]
+    if state.accelerator.scaler is not None:
+        state.accelerator.scaler.load_state_dict(checkpoint.record["scaler"])
+    state.step, state.seconds = checkpoint.step, checkpoint.record["seconds"]
+    restore_python_random_state(checkpoint.record["random"])
+    count = sum(name.startswith("random/") for name in training)
+    state.random = [training[f"random/{i}"] for i in range(count)]
+
+
+def load_weights(networks: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Fill networks of the same shape.
+
+    Raises:
+        GenlabError: the tensors are those of another model.
+    """
+    try:
+        networks.load_state_dict(tensors)
+    except RuntimeError:
+        raise GenlabError(
+            "the checkpoint does not fit the model that the run's config.yaml describes: its tensors "
+            "have other names or shapes; undo the change to the config"
+        ) from None
+
+
+def _contents(state: TrainingState, monitored: float | None) -> Iterator[tuple[str, bytes]]:
+    """Each file of a checkpoint: its name and what is in it, ``state.json`` last."""
+    training = {f"random/{i}": tensor for i, tensor in enumerate(state.random or [])}
+    for name, optimiser in state.optimisers.items():
+        training |= _optimiser_tensors(optimiser.optimizer, f"{name}.")
+    files = {NETWORKS: _to_bytes(state.family.networks.state_dict()), TRAINING: _to_bytes(training)}
+    if state.ema is not None:
+        files[AVERAGED] = _to_bytes(state.ema.averaged.module.state_dict())
+    yield from files.items()
+    record = {
+        "format": FORMAT,
+        "step": state.step,
+        "seconds": state.seconds,
+        "monitored": monitored,
+        "processes": processes().num_processes,
+        "ema_updates": None if state.ema is None else state.ema.num_updates,
+        "scaler": None if state.accelerator.scaler is None else state.accelerator.scaler.state_dict(),
+        "random": python_random_state(),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    yield STATE, json.dumps({"hash": _hash(record), "record": record}).encode()
+
+
+def _to_bytes(tensors: dict[str, Tensor]) -> bytes:
+    return save({name: tensor.detach().contiguous() for name, tensor in tensors.items()})
+
+
+def _optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """``generator.3.exp_avg`` and so on: Adam keeps two moments and a step count per parameter."""
+    state = optimiser.state_dict()["state"]
+    return {f"{prefix}{i}.{key}": value for i, values in state.items() for key, value in values.items()}
+
+
+def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(prefix):
+            index, key = name.removeprefix(prefix).split(".")
+            like = parameters[int(index)]
+            # The fused step walks a weight and its moments side by side through memory: they must be
+            # laid out alike, and files know only one layout.
+            moment = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+            state.setdefault(int(index), {})[key] = moment
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+        record: dict[str, Any] = content["record"]
+        whole = content["hash"] == _hash(record)
+    except OSError as error:
+        raise DamagedCheckpoint(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        raise DamagedCheckpoint(f"{path} is damaged")
+    if record.get("format") != FORMAT:
+        raise GenlabError(f"{path} was written by another version of genlab: resume it with that one")
+    return record
+
+
+def _hash(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _monitored(folder: Path, step: int) -> float | None:
+    try:
+        value: float | None = _read_record(folder / f"{PREFIX}{step:08d}" / STATE)["monitored"]
+    except DamagedCheckpoint:
+        return None
+    return value
+
+
+def _prune(folder: Path, keep: int) -> None:
+    """Delete all but the newest ``keep`` and the best, and what an interrupted save has left."""
+    for leftover in folder.glob(".*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    steps = saved_steps(folder)
+    values = {step: value for step in steps if (value := _monitored(folder, step)) is not None}
+    kept = {*steps[-keep:], *([min(values, key=values.__getitem__)] if values else [])}
+    for step in set(steps) - kept:
+        delete_folder(folder / f"{PREFIX}{step:08d}")
+
+
+def _refuse_broken_weights(state: TrainingState) -> None:
+    broken = [n for n, t in state.family.networks.state_dict().items() if not torch.isfinite(t).all()]
+    if broken:
+        raise TrainingDiverged(
+            f"{broken[0]} is no longer finite after step {state.step}, which is not saved: "
+            "lower train.lr or set train.clip_grad_norm"
+        )

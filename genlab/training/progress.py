@@ -1,0 +1,69 @@
+"""What a person sees while a model trains: one bar with the losses and the time left, and a live plot."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from uuid import uuid4
+
+from tqdm import tqdm
+
+from genlab import plots
+from genlab.training.loop import Step
+from genlab.training.ranks import processes
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this."""
+    return "ipykernel" in sys.modules
+
+
+def say(line: str) -> None:
+    """A line for the person at the keyboard, from one process only."""
+    if processes().is_main_process:
+        print(line, flush=True)
+
+
+def with_progress(steps: Iterator[Step], done: int, total: int) -> Iterator[Step]:
+    """The same steps behind a progress bar; on standard output in a notebook, where it is kept.
+
+    Args:
+        steps: to come.
+        done: how many were made before, so that a resumed run's bar starts where it stopped.
+        total: of both.
+    """
+    file = sys.stdout if in_notebook() else sys.stderr
+    hidden = not processes().is_main_process
+    with tqdm(total=total, initial=done, unit=" steps", file=file, mininterval=0.5, disable=hidden) as bar:
+        for step in steps:
+            if step.step % 20 == 0 or step.step == total:  # formatting every step costs a third of it
+                bar.set_postfix({k: f"{v:.3g}" for k, v in step.losses.items()}, refresh=False)
+            bar.update()
+            yield step
+
+
+def with_live_plot(steps: Iterator[Step], history: Sequence[Step]) -> Iterator[Step]:
+    """The same steps, and under the cell a plot of the losses that grows with them.
+
+    A figure takes as long as many steps, so the next one waits until twenty times as long has passed:
+    the plot costs a twentieth of the training time at most. The last one stays.
+    """
+    seen, picture, due = list(history), "", perf_counter() + 1.0
+    before = len(seen)
+    for step in steps:
+        seen.append(step)
+        if perf_counter() > due:
+            started = perf_counter()
+            picture = show_losses(seen, picture)
+            due = perf_counter() + 20 * (perf_counter() - started)
+        yield step
+    if len(seen) > before:
+        show_losses(seen, picture)
+
+
+def show_losses(history: Sequence[Step], picture: str = "") -> str:
+    """Display the loss curves, in place of an earlier picture if its name is given; returns the name."""
+    last = ", ".join(f"{name} {value:.3g}" for name, value in history[-1].losses.items())
+    alt = f"Training losses over {history[-1].step} steps; the last: {last}."
+    name = picture or uuid4().hex
+    plots.show(plots.loss_curves(history), alt, display_id=name, update=bool(picture))
+    return name

@@ -1,0 +1,116 @@
+"""Training with everything written down: the loop, and beside it log, checkpoints, sheets, tracker."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from statistics import fmean
+
+from genlab.config import TrainConfig
+from genlab.data import Dataset
+from genlab.errors import GenlabError, did_you_mean
+from genlab.training.checkpoint import save_checkpoint
+from genlab.training.interrupt import stop_wish
+from genlab.training.loop import Step, train
+from genlab.training.order import save_interval, total_steps
+from genlab.training.ranks import any_process, processes
+from genlab.training.run import CHECKPOINTS, RunFolder
+from genlab.training.state import TrainingState
+from genlab.training.validation import hold_out, validation_losses
+
+
+def train_and_record(
+    state: TrainingState,
+    dataset: Dataset,
+    config: TrainConfig,
+    folder: RunFolder,
+    history: list[Step],
+    draw_sheet: Callable[[], bytes],
+) -> Iterator[Step]:
+    """Train from the state on and keep all that comes of it in the run's folder.
+
+    Of several processes only the first writes.
+
+    Args:
+        state: new, or restored from a checkpoint.
+        dataset: the split, with the images that ``config.validation_images`` keeps out.
+        config: when to save and to draw.
+        folder: locked by the caller.
+        history: the steps before; grows by those made here.
+        draw_sheet: draws samples from the family as it is and returns a PNG.
+
+    Raises:
+        KeyboardInterrupt: somebody asked to stop; the last step is saved.
+        GenlabError: as ``train``; ``config.monitor`` is not logged; a file cannot be written.
+    """
+    dataset, held_out = hold_out(dataset, config.validation_images)
+    total, interval = total_steps(dataset, config), save_interval(dataset, config)
+    writes = processes().is_main_process
+    with stop_wish() as wish, _tracker(config, folder, writes) as track:
+        for step in train(state.family, dataset, config, state=state):
+            stop, last = any_process(wish.made), step.step == total
+            keep = stop or last or step.step % (config.checkpoint_every or interval) == 0
+            draw = stop or last or step.step % (config.sample_every or interval) == 0
+            if writes:
+                with _averaged(state) if keep or draw else nullcontext():
+                    if keep and len(held_out):
+                        losses = validation_losses(state.family, held_out, config.batch_size)
+                        step = replace(step, losses={**step.losses, **losses})
+                    if draw:
+                        folder.save_sheet(draw_sheet(), step.step)
+                folder.log(step)
+                track(step)
+            history.append(step)
+            if writes and keep:
+                folder.flush_log()
+                monitored = _monitored(history, config.monitor, config.checkpoint_every or interval)
+                save_checkpoint(
+                    folder.path / CHECKPOINTS, state, monitored=monitored, keep=config.keep_checkpoints
+                )
+                folder.summarise(steps=step.step, seconds=round(step.seconds, 1), finished=last)
+            yield step
+            if stop and not last:
+                raise KeyboardInterrupt
+
+
+@contextmanager
+def _averaged(state: TrainingState) -> Iterator[None]:
+    """The networks as they would be sampled: averaged where there is an average, in eval mode."""
+    networks = state.family.networks
+    with nullcontext() if state.ema is None else state.ema.applied():
+        networks.eval()
+        yield
+    networks.train()
+
+
+def _monitored(history: Sequence[Step], name: str | None, interval: int) -> float | None:
+    """How good the last step's weights are: a validation loss, or a mean of training losses.
+
+    A training loss is averaged over the steps since the checkpoint before, as one batch says little.
+    """
+    last = history[-1].losses
+    if name is None:
+        return None
+    if name not in last:
+        raise GenlabError(f"train.monitor {name!r} is not logged: {did_you_mean(name, last)}")
+    if name.startswith("validation/"):
+        return last[name]
+    return fmean(step.losses[name] for step in history[-interval:])
+
+
+@contextmanager
+def _tracker(config: TrainConfig, folder: RunFolder, writes: bool) -> Iterator[Callable[[Step], None]]:
+    """What sends a step's losses to the tracker that the config names."""
+    if config.tracker == "none" or not writes:
+        yield lambda step: None
+        return
+    from accelerate.tracking import TensorBoardTracker
+    from accelerate.utils import is_tensorboard_available
+
+    if not is_tensorboard_available():
+        raise GenlabError("train.tracker tensorboard: install it first, pip install tensorboard")
+    tracker = TensorBoardTracker("tensorboard", logging_dir=folder.path)
+    getattr(tracker, "start", lambda: None)()  # older versions of accelerate start when they are made
+    try:
+        yield lambda step: tracker.log(dict(step.losses), step=step.step)
+    finally:
+        tracker.finish()

@@ -1,0 +1,54 @@
+"""Everything that decides how a run goes on: what training changes and a checkpoint holds."""
+
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.state import AcceleratorState
+from torch import Tensor
+
+from genlab.config import TrainConfig
+from genlab.errors import GenlabError
+from genlab.family import Family
+from genlab.training.ema import EMA
+from genlab.training.ranks import processes
+
+
+class TrainingState:
+    """A family about to be trained, or in the middle of it.
+
+    Its networks move to the accelerator's device. They are not wrapped for several processes: a
+    GAN's generator learns through the discriminator without touching it, which the usual wrapper
+    (``DistributedDataParallel``) takes for a mistake. The loop averages the gradients itself.
+
+    Args:
+        family: the model, trained in place.
+        config: precision, optimiser and averaging.
+
+    Attributes:
+        optimisers: an Adam per network.
+        ema: the averaged weights, or None.
+        step: steps made so far.
+        seconds: time spent on them.
+        random: torch's random states after the last step; None before the first.
+
+    Raises:
+        GenlabError: this machine cannot compute in the precision asked for.
+    """
+
+    def __init__(self, family: Family, config: TrainConfig) -> None:
+        processes()  # connects them, if there are several
+        AcceleratorState._reset_state()  # else the first run's precision binds every later one in a notebook
+        try:
+            self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
+        except ValueError as error:
+            raise GenlabError(f"train.mixed_precision {config.mixed_precision}: {error}") from None
+        self.family = family
+        self.optimisers: dict[str, AcceleratedOptimizer] = {}
+        for name, network in family.networks.items():
+            network.to(self.accelerator.device)
+            adam = torch.optim.Adam(network.parameters(), lr=config.lr, betas=config.adam_betas, fused=True)
+            self.optimisers[name] = self.accelerator.prepare_optimizer(adam)
+        self.ema = None if config.ema_decay is None else EMA(family.networks, config.ema_decay)
+        self.step = 0
+        self.seconds = 0.0
+        self.random: list[Tensor] | None = None

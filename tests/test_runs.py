@@ -1,0 +1,481 @@
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+import genlab
+from genlab import plots
+from genlab.data import Dataset
+from genlab.errors import GenlabError
+from genlab.family import Family, count_parameters
+from genlab.runs import find_run, fit, fit_or_load, list_runs, load, resume, sample
+from genlab.sampling import sample_sheet
+from genlab.training.checkpoint import AVERAGED, NETWORKS, read_checkpoint, saved_steps
+from genlab.training.loop import Step, TrainingDiverged, train
+from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, SHEET, SHEETS, SUMMARY, RunFolder, read_metrics
+from genlab.zoo import Config, build, load_config
+
+FAST: dict[str, dict[str, object]] = {  # the same models, narrower
+    "vae": {"model.hidden_dim": 16},
+    "gan": {"model.hidden_dim": 16},
+    "diffusion": {
+        "model.network.channels": [4, 8],
+        "model.num_train_timesteps": 20,
+        "model.num_inference_steps": 2,
+    },
+    "diffusion-mlp": {"model.network.hidden_dim": 16, "model.num_inference_steps": 2},
+}
+
+
+def config_for(name: str, **train_settings: object) -> Config:
+    settings = {"batch_size": 8, "epochs": 1} | train_settings
+    return load_config(name, FAST[name] | {f"train.{key}": value for key, value in settings.items()})
+
+
+def drawn(family: Family) -> torch.Tensor:
+    return family.sample(4, generator=torch.Generator().manual_seed(0))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def losses(history: list[Step]) -> list[tuple[int, float, dict[str, float]]]:
+    return [(s.step, s.epoch, dict(s.losses)) for s in history]
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, error: BaseException) -> None:
+    """Make training stop with an error after so many steps, as if the process had died there."""
+    real = train
+
+    def stopped(*args: Any, **options: Any) -> Iterator[Step]:
+        for step in real(*args, **options):
+            yield step
+            if step.step == after:
+                raise error
+
+    monkeypatch.setattr("genlab.training.record.train", stopped)
+
+
+def broken_off(config: Config, dataset: Dataset, folder: Path, after: int) -> None:
+    """A run that died after so many steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(patch, after, RuntimeError("power cut"))
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit(config, dataset, folder)
+
+
+# --- fit and load -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(FAST))
+def test_a_loaded_run_draws_the_same_images_to_the_bit(name: str, dataset: Dataset, tmp_path: Path) -> None:
+    family, history = fit(config_for(name), dataset, tmp_path / "run")
+    loaded = load(tmp_path / "run")
+    assert torch.equal(drawn(family), drawn(loaded))
+    assert not loaded.networks.training
+    assert losses(list(read_metrics(tmp_path / "run"))) == losses(history)
+
+
+@pytest.mark.parametrize("name", list(FAST))
+def test_a_run_with_and_without_a_folder_trains_the_same(name: str, dataset: Dataset, tmp_path: Path) -> None:
+    """Checkpoints, sheets and validation between the steps change nothing."""
+    plain = config_for(name, validation_images=8)
+    busy = config_for(name, validation_images=8, checkpoint_every=1, sample_every=1)
+    one, other = fit(plain, dataset)[0], fit(busy, dataset, tmp_path / "run")[0]
+    assert torch.equal(drawn(one), drawn(other))
+
+
+@pytest.mark.parametrize(("name", "averaged"), [("vae", False), ("diffusion-mlp", True)])
+def test_what_a_run_leaves_behind(name: str, averaged: bool, dataset: Dataset, tmp_path: Path) -> None:
+    folder, config = tmp_path / "run", config_for(name, epochs=3, checkpoint_every=5, sample_every=5)
+    family, _ = fit(config, dataset, folder)
+    files = {CONFIG, METRICS, SHEET, SHEETS, SUMMARY, CHECKPOINTS}
+    assert {path.name for path in folder.iterdir() if not path.name.startswith(".")} == files
+    assert load_config(folder / CONFIG) == config
+    assert len((folder / METRICS).read_text().splitlines()) == 15
+    assert saved_steps(folder / CHECKPOINTS) == [10, 15]  # the newest two
+    assert (AVERAGED in read_checkpoint(folder / CHECKPOINTS, 15).tensors) is averaged
+    assert sorted(path.name for path in (folder / SHEETS).iterdir()) == [
+        f"step-{step:08d}.png" for step in (5, 10, 15)
+    ]
+    sheet = Image.open(folder / SHEET)
+    assert sheet.size == (2 * (10 * 30 - 2), 2 * (10 * 30 - 2))
+    assert (folder / SHEET).read_bytes() == plots.to_png(plots.grid(sample_sheet(family)), 2)
+
+
+def test_the_summary_says_what_it_was_made_with(dataset: Dataset, tmp_path: Path) -> None:
+    family, _ = fit(config_for("vae"), dataset, tmp_path / "run", data_root=tmp_path)
+    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    assert (summary["finished"], summary["steps"], summary["total_steps"]) == (True, 5, 5)
+    assert (summary["dataset"], summary["seed"]) == ("digits", 0)
+    assert summary["fingerprint"] == dataset.fingerprint
+    assert summary["data_root"] == str(tmp_path)
+    assert sum(summary["parameters"].values()) == count_parameters(family.networks)
+    [session] = summary["sessions"]
+    assert session["torch"] == torch.__version__
+    assert (session["from_step"], session["device"], session["processes"]) == (0, "cpu", 1)
+
+
+def test_the_averaged_weights_are_what_is_sampled(dataset: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    family, _ = fit(config_for("diffusion-mlp", lr=0.01), dataset, folder)
+    tensors = read_checkpoint(folder / CHECKPOINTS, 5).tensors
+    raw, averaged = build(config_for("diffusion-mlp")), build(config_for("diffusion-mlp"))
+    raw.networks.load_state_dict(tensors[NETWORKS])
+    averaged.networks.load_state_dict(tensors[AVERAGED])
+    raw.networks.eval(), averaged.networks.eval()
+    assert torch.equal(drawn(family), drawn(averaged))
+    assert torch.equal(drawn(load(folder)), drawn(averaged))
+    assert torch.equal(drawn(load(folder, averaged=False)), drawn(raw))
+    assert not torch.equal(drawn(raw), drawn(averaged))
+
+
+def test_nothing_is_written_over(dataset: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    fit(config_for("vae"), dataset, folder)
+    before = contents(folder)
+    with pytest.raises(GenlabError, match=r"exists already: .* go on with it \(genlab resume"):
+        fit(config_for("vae", seed=1), dataset, folder)
+    assert contents(folder) == before
+
+
+def test_names_will_do_for_config_and_data(
+    monkeypatch: pytest.MonkeyPatch, dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The verbs of the command line, in one call each."""
+    monkeypatch.setattr("genlab.runs.load_dataset", lambda *_: dataset)
+    monkeypatch.setattr("genlab.runs.project_dir", lambda: tmp_path)
+    (tmp_path / "small.yaml").write_text("model: {family: vae, hidden_dim: 8}\ntrain: {epochs: 1}\n")
+    genlab.fit(tmp_path / "small.yaml", "digits", tmp_path / "runs" / "mine")
+    assert repr(dataset) in capsys.readouterr().out
+    assert genlab.resume("mine")[1][-1].step == 1
+    assert genlab.load("mine").config.model_dump()["hidden_dim"] == 8
+    assert genlab.sample("mine", 3, seed=1).shape == (3, 1, 28, 28)
+    assert [run.path.name for run in genlab.list_runs()] == ["mine"]
+    assert genlab.load_config("vae") == load_config("vae")
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        genlab.trian  # noqa: B018
+
+
+# --- resume -----------------------------------------------------------------------------------
+
+RESUMED: list[tuple[str, dict[str, object]]] = [
+    ("vae", {}),
+    ("vae", {"lr_schedule": "cosine", "lr_warmup_steps": 3, "validation_images": 8, "monitor": "kl"}),
+    ("gan", {"gradient_accumulation_steps": 2, "ema_decay": 0.9}),
+    ("diffusion", {"half_size_steps": 4, "clip_grad_norm": 0.1}),
+    ("diffusion", {"mixed_precision": "bf16"}),
+    ("diffusion-mlp", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), RESUMED)
+@pytest.mark.parametrize("died_after", [1, 4, 7])
+def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(
+    name: str, settings: dict[str, object], died_after: int, dataset: Dataset, tmp_path: Path
+) -> None:
+    config = config_for(name, **({"max_steps": 8, "checkpoint_every": 3, "lr": 0.01} | settings))
+    whole, history = fit(config, dataset, tmp_path / "whole")
+    broken_off(config, dataset, tmp_path / "broken", died_after)
+    torch.manual_seed(99)  # another process has other random states
+    again, resumed = resume(tmp_path / "broken", dataset=dataset)
+    assert losses(resumed) == losses(history)
+    last = saved_steps(tmp_path / "whole" / CHECKPOINTS)[-1]
+    one, other = (read_checkpoint(tmp_path / run / CHECKPOINTS, last) for run in ("whole", "broken"))
+    for file, tensors in one.tensors.items():
+        for tensor, value in tensors.items():
+            assert torch.equal(value, other.tensors[file][tensor]), (file, tensor)
+    assert one.monitored == other.monitored
+    assert one.record["random"] == other.record["random"]
+    assert torch.equal(drawn(whole), drawn(again))
+
+
+def test_a_run_may_be_broken_off_many_times(dataset: Dataset, tmp_path: Path) -> None:
+    config = config_for("gan", epochs=2, checkpoint_every=1)
+    whole, history = fit(config, dataset)
+    broken_off(config, dataset, tmp_path / "run", 2)
+    for after in (3, 4, 5, 8):
+        with pytest.MonkeyPatch.context() as patch:
+            interrupt(patch, after, RuntimeError("power cut"))
+            with pytest.raises(RuntimeError):
+                resume(tmp_path / "run", dataset=dataset)
+    again, resumed = resume(tmp_path / "run", dataset=dataset)
+    assert losses(resumed) == losses(history)
+    assert torch.equal(drawn(whole), drawn(again))
+
+
+def test_a_run_that_died_before_its_first_checkpoint_starts_again(dataset: Dataset, tmp_path: Path) -> None:
+    config = config_for("vae")
+    broken_off(config, dataset, tmp_path / "run", 3)
+    assert saved_steps(tmp_path / "run" / CHECKPOINTS) == []
+    again, history = resume(tmp_path / "run", dataset=dataset)
+    assert torch.equal(drawn(again), drawn(fit(config, dataset)[0]))
+    assert len(history) == 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_saves_the_step_and_says_how_to_go_on(
+    number: int,
+    dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config, folder = config_for("gan", epochs=2, checkpoint_every=50), tmp_path / "run"
+    whole, history = fit(config, dataset)
+    real = RunFolder.log
+
+    def log(self: RunFolder, step: Step) -> None:
+        real(self, step)
+        if step.step == 4:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(RunFolder, "log", log)
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, dataset, folder)
+    monkeypatch.undo()
+    said = capsys.readouterr()
+    assert "Stopping after this step" in said.err
+    assert "step 5 is saved: genlab resume" in said.out
+    assert len(list(read_metrics(folder))) == 5
+    assert (folder / SHEET).is_file()
+    assert json.loads((folder / SUMMARY).read_text())["finished"] is False
+    again, resumed = resume(folder, dataset=dataset)
+    assert losses(resumed) == losses(history)
+    assert torch.equal(drawn(whole), drawn(again))
+
+
+def test_a_finished_run_can_be_trained_longer(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit(config_for("vae", epochs=1), dataset, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    family, history = resume(tmp_path / "run", dataset=dataset)
+    assert "is finished: to train longer" in capsys.readouterr().out
+    assert contents(tmp_path / "run") == before
+    assert len(history) == 5
+    assert not family.networks.training
+    longer, history = resume(tmp_path / "run", {"train.epochs": 3}, dataset=dataset)
+    assert len(history) == 15
+    assert torch.equal(drawn(longer), drawn(fit(config_for("vae", epochs=3), dataset)[0]))
+    assert load_config(tmp_path / "run" / CONFIG) == config_for("vae", epochs=3)
+    assert [s["from_step"] for s in json.loads((tmp_path / "run" / SUMMARY).read_text())["sessions"]] == [
+        0,
+        5,
+    ]
+
+
+def test_what_cannot_change_within_a_run(dataset: Dataset, tmp_path: Path) -> None:
+    fit(config_for("vae"), dataset, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    for name in ("train.batch_size", "train.seed", "model.beta", "train.epoch"):
+        with pytest.raises(GenlabError, match=f"{name} cannot change within a run"):
+            resume(tmp_path / "run", {name: 1}, dataset=dataset)
+    other = replace(dataset, images=dataset.images.flip(0))
+    with pytest.raises(GenlabError, match="has other images or labels than those that"):
+        resume(tmp_path / "run", dataset=other)
+    assert contents(tmp_path / "run") == before
+
+
+def test_two_processes_cannot_train_one_run(dataset: Dataset, tmp_path: Path) -> None:
+    fit(config_for("vae"), dataset, tmp_path / "run")
+    with RunFolder(tmp_path / "run"):
+        with pytest.raises(GenlabError, match="is being trained by another process"):
+            resume(tmp_path / "run", {"train.epochs": 2}, dataset=dataset)
+        [info] = list_runs(tmp_path)
+        assert info.status == "running"
+    resume(tmp_path / "run", {"train.epochs": 2}, dataset=dataset)
+
+
+def test_another_environment_is_said(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 3)
+    capsys.readouterr()
+    monkeypatch.setattr("genlab.training.environment.torch.__version__", "9.9")
+    resume(tmp_path / "run", dataset=dataset)
+    said = capsys.readouterr().out
+    assert "is 9.9" in said
+    assert "not to the bit" in said
+    assert "Going on after step 2 of 5" in said
+
+
+# --- diverging --------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
+    config = config_for("vae", epochs=4, checkpoint_every=2)
+    folder, healthy = tmp_path / "run", tmp_path / "healthy"
+    fit(load_config("vae", FAST["vae"] | {"train.batch_size": 8, "train.max_steps": 4}), dataset, healthy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genlab.vae.family.kl_divergence", _nan_after(4))
+        with pytest.raises(TrainingDiverged) as caught:
+            fit(config, dataset, folder)
+    text = str(caught.value)
+    assert "became nan in step 5" in text
+    assert "step 4 is saved" in text
+    assert "\n" not in text
+    assert torch.equal(drawn(load(folder)), drawn(load(healthy)))
+    assert len(resume(folder, {"train.lr": 1e-4}, dataset=dataset)[1]) == 20
+
+
+def _nan_after(calls: int) -> Any:
+    from genlab.vae.loss import kl_divergence
+
+    count = 0
+
+    def kl(mu: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
+        nonlocal count
+        count += 1
+        return kl_divergence(mu, log_var) * (float("nan") if count > calls else 1)
+
+    return kl
+
+
+# --- loading what is damaged or something else -------------------------------------------------
+
+
+def test_what_cannot_be_loaded(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genlab.runs.project_dir", lambda: tmp_path)
+    with pytest.raises(GenlabError, match="there is no run 'nowhere': there are none yet"):
+        load("nowhere")
+    folder = tmp_path / "runs" / "mine"
+    fit(config_for("vae", epochs=2, checkpoint_every=5), dataset, folder)
+    with pytest.raises(GenlabError, match="there is no run 'mien': did you mean 'mine'"):
+        load("mien")
+    with pytest.raises(GenlabError, match="is not a run folder"):
+        load(folder / CHECKPOINTS)
+    assert find_run("mine") == folder == find_run(folder)
+    fit(config_for("gan"), dataset, tmp_path / "other")
+    for step in (5, 10):  # the checkpoints of another model, whole in themselves
+        for file in (tmp_path / "other" / CHECKPOINTS / "step-00000005").iterdir():
+            (folder / CHECKPOINTS / f"step-{step:08d}" / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(GenlabError, match="does not fit the model"):
+        load(folder)
+    values = yaml.safe_load((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(yaml.safe_dump(values | {"extra": 1}))
+    with pytest.raises(GenlabError, match="unknown key 'extra'"):
+        load(folder)
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over_and_said(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, folder = config_for("vae", epochs=2, checkpoint_every=5), tmp_path / "run"
+    whole = drawn(fit(config, dataset, folder)[0])
+    five = drawn(fit(config_for("vae", epochs=1), dataset)[0])
+    damaged = folder / CHECKPOINTS / "step-00000010" / NETWORKS
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert torch.equal(drawn(load(folder)), five)
+    said = capsys.readouterr().out
+    assert f"{damaged} is damaged" in said
+    assert "using the one before" in said
+    assert torch.equal(drawn(resume(folder, dataset=dataset)[0]), whole)
+    assert "using the one before" in capsys.readouterr().out
+    assert torch.equal(drawn(load(folder)), whole)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_best_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
+    values = iter([3.0, 1.0, 2.0, 4.0, 5.0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genlab.training.record._monitored", lambda *_: next(values))
+        fit(config_for("vae", checkpoint_every=1, monitor="kl"), dataset, tmp_path / "run")
+    assert saved_steps(tmp_path / "run" / CHECKPOINTS) == [2, 4, 5]
+    two = drawn(fit(config_for("vae", max_steps=2), dataset)[0])
+    assert torch.equal(drawn(load(tmp_path / "run", "best")), two)
+    assert not torch.equal(drawn(load(tmp_path / "run")), two)
+    again = sample(tmp_path / "run", 4, checkpoint="best")
+    assert torch.equal(
+        again, load(tmp_path / "run", "best").sample(4, generator=torch.Generator().manual_seed(0))
+    )
+    fit(config_for("vae"), dataset, tmp_path / "other")
+    with pytest.raises(GenlabError, match=r"has no best checkpoint: the run's config sets no train\.monitor"):
+        load(tmp_path / "other", "best")
+
+
+def test_a_folder_that_cannot_be_made(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(GenlabError, match="cannot make the folder"):
+        fit(config_for("vae"), dataset, tmp_path / "file" / "run")
+
+
+# --- fit_or_load ------------------------------------------------------------------------------
+
+
+def test_the_second_time_it_loads(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    first, history = fit_or_load(config_for("vae"), dataset, folder)
+    assert "Training mine" in capsys.readouterr().out
+    before = contents(folder)
+    second, again = fit_or_load(config_for("vae"), dataset, folder)
+    assert capsys.readouterr().out == f"Loaded {folder}.\n"
+    assert contents(folder) == before
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["mine"]
+    assert torch.equal(drawn(first), drawn(second))
+    assert losses(history) == losses(again)
+
+
+def test_other_settings_or_data_use_a_folder_beside_it(dataset: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    fit_or_load(config_for("vae"), dataset, folder)
+    other = replace(dataset, images=dataset.images.flip(0))
+    used = [(config_for("vae"), dataset), (config_for("vae", seed=1), dataset), (config_for("vae"), other)]
+    for config, data in used:
+        fit_or_load(config, data, folder)
+    names = ["mine", "mine-2", "mine-3"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    before = [contents(tmp_path / name) for name in names]
+    for config, data in used:
+        fit_or_load(config, data, folder)
+    assert [contents(tmp_path / name) for name in names] == before
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_neighbour_that_cannot_be_read_is_left_alone(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / SUMMARY).write_text("{")
+    fit_or_load(config_for("vae"), dataset, tmp_path / "mine")
+    assert (tmp_path / "mine-2" / SHEET).is_file()
+    assert (tmp_path / "mine" / SUMMARY).read_text() == "{"
+
+
+def test_an_interrupted_run_goes_on(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "mine", 3)
+    family, history = fit_or_load(config_for("vae", checkpoint_every=2), dataset, tmp_path / "mine")
+    assert "Going on with" in capsys.readouterr().out
+    assert len(history) == 5
+    assert torch.equal(drawn(family), drawn(fit(config_for("vae"), dataset)[0]))
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["mine"]
+
+
+# --- the list ---------------------------------------------------------------------------------
+
+
+def test_runs_are_listed_with_how_far_they_are(dataset: Dataset, tmp_path: Path) -> None:
+    fit(config_for("gan"), dataset, tmp_path / "b")
+    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "a", 3)
+    fit(config_for("vae"), dataset, tmp_path / "c")
+    (tmp_path / "c" / CONFIG).write_text("model: 5\n")
+    (tmp_path / "not-a-run").mkdir()
+    a, b, c = list_runs(tmp_path)
+    assert (a.family, a.steps, a.total_steps, a.status) == ("vae", 3, 5, "stopped")
+    assert (b.family, b.dataset, b.status) == ("gan", "digits", "finished")
+    assert set(b.losses) == {"discriminator", "generator", "real_accuracy", "fake_accuracy"}
+    assert "model should be a section" in c.status
+    with pytest.raises(GenlabError, match="there is no folder"):
+        list_runs(tmp_path / "nowhere")
+    assert list_runs(tmp_path / "not-a-run") == []

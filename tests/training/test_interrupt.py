@@ -1,0 +1,46 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from genlab.training.interrupt import stop_wish
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_wish_and_the_second_acts(
+    number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard = []
+    before = signal.signal(number, lambda *_: heard.append("as ever"))
+    try:
+        with stop_wish() as wish:
+            made = [wish.made]
+            os.kill(os.getpid(), number)
+            assert [*made, wish.made] == [False, True]
+            assert "Stopping after this step" in capsys.readouterr().err
+            assert heard == []
+            os.kill(os.getpid(), number)
+            assert heard == ["as ever"]
+    finally:
+        signal.signal(number, before)
+
+
+def test_afterwards_signals_are_as_before() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with stop_wish():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_thread_hears_no_signals_and_trains_all_the_same() -> None:
+    wishes = []
+
+    def work() -> None:
+        with stop_wish() as wish:
+            wishes.append(wish.made)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert wishes == [False]

@@ -1,0 +1,81 @@
+import sys
+from typing import Any
+
+import pytest
+
+from genlab import plots
+from genlab.training.loop import Step
+from genlab.training.progress import say, with_live_plot, with_progress
+from genlab.training.ranks import processes
+
+
+def steps(first: int, last: int) -> list[Step]:
+    return [Step(i, i / 10, {"kl": 1.0 / i}, float(i)) for i in range(first, last + 1)]
+
+
+def test_the_bar_shows_losses_and_starts_where_the_run_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(with_progress(iter(steps(21, 40)), 20, 40)) == steps(21, 40)
+    bar = capsys.readouterr().err
+    assert "20/40" in bar
+    assert "40/40" in bar
+    assert "kl=0.025" in bar
+
+
+def test_in_a_notebook_the_bar_is_kept_in_the_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    list(with_progress(iter(steps(1, 3)), 0, 3))
+    assert "3/3" in capsys.readouterr().out
+
+
+Displayed = list[tuple[Any, dict[str, Any]]]
+
+
+def test_the_live_plot_is_one_picture_that_is_replaced(
+    displayed: Displayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10_000, 50))
+    monkeypatch.setattr("genlab.training.progress.perf_counter", lambda: float(next(clock)))
+    assert list(with_live_plot(iter(steps(4, 9)), steps(1, 3))) == steps(4, 9)
+    assert len(displayed) > 1
+    assert len({options["display_id"] for _, options in displayed}) == 1
+    assert [options["update"] for _, options in displayed] == [False] + [True] * (len(displayed) - 1)
+    _, options = displayed[-1]
+    assert options["metadata"]["image/png"]["alt"] == "Training losses over 9 steps; the last: kl 0.111."
+
+
+def test_the_plot_costs_a_twentieth_of_the_time(
+    displayed: Displayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    real = plots.show
+
+    def slow(*args: Any, **options: Any) -> None:
+        nonlocal now
+        now += 2.0
+        real(*args, **options)
+
+    def timed() -> Any:
+        nonlocal now
+        for step in steps(1, 400):
+            now += 0.5
+            yield step
+
+    monkeypatch.setattr("genlab.training.progress.perf_counter", lambda: now)
+    monkeypatch.setattr(plots, "show", slow)
+    list(with_live_plot(timed(), []))
+    assert 2 * (len(displayed) - 1) <= 200 / 20 + 2
+
+
+def test_no_step_no_plot(displayed: Displayed) -> None:
+    assert list(with_live_plot(iter([]), steps(1, 3))) == []
+    assert displayed == []
+
+
+def test_one_process_speaks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    say("hello")
+    monkeypatch.setattr(processes(), "process_index", 1)
+    monkeypatch.setattr(processes(), "num_processes", 2)
+    say("me too")
+    assert capsys.readouterr().out == "hello\n"

@@ -1,0 +1,106 @@
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from accelerate import debug_launcher
+from accelerate.state import AcceleratorState, PartialState
+from torch import Tensor
+
+from genlab.data import Dataset
+from genlab.errors import GenlabError
+from genlab.runs import fit
+from genlab.training.ranks import any_process, average_gradients, average_values, whole_batch_noise
+from genlab.training.run import read_metrics, read_summary
+from genlab.zoo import load_config
+
+
+def as_process(monkeypatch: pytest.MonkeyPatch, index: int, count: int) -> None:
+    ranks = SimpleNamespace(num_processes=count, process_index=index, device=torch.device("cpu"))
+    monkeypatch.setattr("genlab.training.ranks.processes", lambda: ranks)
+
+
+DRAWS: dict[str, Callable[[int], Tensor]] = {
+    "randn": lambda n: torch.randn(n, 3, 5),
+    "randn of a tuple": lambda n: torch.randn((n, 3)),
+    "randn_like": lambda n: torch.randn_like(torch.zeros(n, 1, 28, 28)),
+    "randn_like of half": lambda n: torch.randn_like(torch.zeros(n, 40).chunk(2, dim=1)[0]),
+    "rand": lambda n: torch.rand(n),
+    "randint": lambda n: torch.randint(1000, (n,)),
+    "randint between": lambda n: torch.randint(5, 9, (n, 2)),
+}
+
+
+@pytest.mark.parametrize("draw", list(DRAWS))
+@pytest.mark.parametrize("count", [2, 3])
+def test_processes_share_out_the_draw_of_one(draw: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    whole, following = DRAWS[draw](8 * count), torch.rand(3)
+    parts = []
+    for index in range(count):
+        as_process(monkeypatch, index, count)
+        torch.manual_seed(0)
+        with whole_batch_noise():
+            parts.append(DRAWS[draw](8))
+        assert torch.equal(torch.rand(3), following)  # the generators stay in step
+    assert torch.equal(torch.cat(parts), whole)
+    assert parts[0].dtype == whole.dtype
+
+
+def test_a_single_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for draw in DRAWS.values():
+        torch.manual_seed(0)
+        plain = draw(8)
+        torch.manual_seed(0)
+        with whole_batch_noise():
+            assert torch.equal(draw(8), plain)
+    assert average_values([torch.tensor(2.5), torch.tensor(3)]) == [2.5, 3.0]
+    assert [any_process(wish) for wish in (True, False)] == [True, False]
+    weight = torch.ones(2, requires_grad=True)
+    weight.grad = torch.tensor([1.0, 2.0])
+    average_gradients([weight])
+    assert weight.grad.tolist() == [1.0, 2.0]
+
+
+def test_gradients_and_values_are_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_process(monkeypatch, 0, 2)
+    monkeypatch.setattr("genlab.training.ranks.reduce", lambda tensor, reduction: tensor * 10)
+    weights = [torch.ones(2, 3, requires_grad=True), torch.ones((), requires_grad=True), torch.ones(1)]
+    weights[0].grad, weights[1].grad = torch.arange(6.0).view(2, 3), torch.tensor(7.0)
+    average_gradients(weights)
+    assert torch.equal(weights[0].grad, 10 * torch.arange(6.0).view(2, 3))
+    assert weights[1].grad.item() == 70
+    assert average_values([torch.tensor(0.5)]) == [5.0]
+
+
+def test_a_lost_process_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:544] Connection closed by peer\nand more")
+
+    as_process(monkeypatch, 1, 2)
+    monkeypatch.setattr("genlab.training.ranks.reduce", lost)
+    with pytest.raises(GenlabError, match="process 1 lost the others: one of them died") as caught:
+        average_values([torch.tensor(0.5)])
+    assert "genlab resume" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_real_processes_train_as_one_with_twice_the_batch(dataset: Dataset, tmp_path: Path) -> None:
+    """Through accelerate's launcher and gloo, a whole run: only the first process writes."""
+    small = {"model.hidden_dim": 16, "train.max_steps": 12, "train.checkpoint_every": 5}
+    one, two = (load_config("gan", small | {"train.batch_size": n}) for n in (16, 8))
+    fit(one, dataset, tmp_path / "one")
+    PartialState._reset_state()
+    AcceleratorState._reset_state()
+    try:
+        debug_launcher(fit, (two, dataset, tmp_path / "two"), num_processes=2)
+    finally:
+        PartialState._reset_state()
+        AcceleratorState._reset_state()
+    alone, together = list(read_metrics(tmp_path / "one")), list(read_metrics(tmp_path / "two"))
+    assert [step.step for step in together] == list(range(1, 13))
+    for a, b in zip(alone, together, strict=True):
+        assert b.losses == pytest.approx(a.losses, abs=1e-5)
+        assert a.epoch == b.epoch
+    assert read_summary(tmp_path / "two")["sessions"][0]["processes"] == 2
