@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genlab.data import load_dataset
-    from genlab.runs import fit, fit_or_load, list_runs, load, resume, sample
+    from genlab.run_list import list_runs
+    from genlab.runs import fit, fit_or_load, load, resume, sample
     from genlab.zoo import load_config
 
 __version__ = "0.1.0"
 __all__ = ["fit", "fit_or_load", "list_runs", "load", "load_config", "load_dataset", "resume", "sample"]
 
-_HOMES = {"load_dataset": "genlab.data", "load_config": "genlab.zoo"}
+_HOMES = {"load_dataset": "genlab.data", "load_config": "genlab.zoo", "list_runs": "genlab.run_list"}
 
 
 def __getattr__(name: str) -> Any:

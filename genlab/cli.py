@@ -131,7 +131,8 @@ def resume(
     ] = None,
 ) -> None:
     """Go on with a run that was stopped, crashed or killed, as if it had not been."""
-    from genlab.runs import find_run, resume
+    from genlab.run_list import find_run
+    from genlab.runs import resume
     from genlab.training.progress import say
     from genlab.training.run import SHEET
 
@@ -147,7 +148,7 @@ def runs(
     ] = None,
 ) -> None:
     """List the runs: what they train, how far they are, their last losses."""
-    from genlab.runs import list_runs
+    from genlab.run_list import list_runs
 
     found = list_runs(folder)
     for run in found:

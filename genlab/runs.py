@@ -1,40 +1,29 @@
-"""Runs: start one, go on with one, load one, sample from one, list them. The command line's verbs.
+"""Runs: start one, go on with one, load one, sample from one. The command line's verbs.
 
 In Python: ``genlab.fit("vae", run="runs/mine")``, ``genlab.resume("mine")``, ``genlab.load("mine")``,
-``genlab.sample("mine", 16)``, ``genlab.list_runs()``.
+``genlab.sample("mine", 16)``; ``genlab.run_list`` lists them.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
 
 from genlab import plots
-from genlab.config import project_dir, read_settings, write_settings
+from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family, count_parameters
+from genlab.run_list import find_run
 from genlab.sampling import sample_in_batches, sample_sheet
-from genlab.training.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest, restore, saved_steps
-from genlab.training.environment import environment
-from genlab.training.loop import Step, TrainingDiverged, check_labels, train
+from genlab.training.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest, restore
+from genlab.training.loop import Step, check_labels, train
 from genlab.training.order import total_steps
-from genlab.training.progress import in_notebook, say, show_losses, with_live_plot, with_progress
-from genlab.training.ranks import processes
-from genlab.training.record import train_and_record
-from genlab.training.run import (
-    CHECKPOINTS,
-    CONFIG,
-    RunFolder,
-    find_runs,
-    is_locked,
-    read_metrics,
-    read_summary,
-    refuse_existing,
-)
+from genlab.training.progress import in_notebook, say, show_losses
+from genlab.training.run import CHECKPOINTS, CONFIG, RunFolder, read_metrics, read_summary, refuse_existing
+from genlab.training.session import finished, train_session, watched, writes
 from genlab.training.state import TrainingState
 from genlab.training.validation import hold_out
 from genlab.zoo import Config, build, load_config
@@ -72,7 +61,7 @@ def fit(
         GenlabError: the folder exists, or what ``genlab.training.loop.train`` raises.
     """
     config = config if isinstance(config, Config) else load_config(config)
-    if run is not None and processes().is_main_process:
+    if run is not None and writes():
         refuse_existing(Path(run))  # before the data is read, which takes longer
     if not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset or config.train.dataset, "train", data_root)
@@ -82,14 +71,14 @@ def fit(
     state = TrainingState(family, config.train)
     if run is not None:
         summary = _summary(config, dataset, family, data_root)
-        folder = RunFolder.create(Path(run), config, summary) if _writes() else RunFolder(Path(run))
-        with folder if _writes() else nullcontext():
+        folder = RunFolder.create(Path(run), config, summary) if writes() else RunFolder(Path(run))
+        with folder if writes() else nullcontext():
             return family, _train_in(folder, state, dataset, config, live_plot)
     part, _ = hold_out(dataset, config.train.validation_images)
-    with _finished(state):
+    with finished(state):
         history: list[Step] = []
         steps = train(family, part, config.train, state=state)
-        for step in _watched(steps, history, total_steps(part, config.train), live_plot):
+        for step in watched(steps, history, total_steps(part, config.train), live_plot):
             history.append(step)
     return family, history
 
@@ -124,7 +113,7 @@ def resume(
     path = find_run(run)
     config, summary = _changed(path, overrides or {}), read_summary(path)
     folder = RunFolder(path)
-    with folder if _writes() else nullcontext():
+    with folder if writes() else nullcontext():
         if not isinstance(dataset, Dataset):
             name = dataset or summary.get("dataset", config.train.dataset)
             dataset = load_dataset(name, "train", data_root or summary.get("data_root"))
@@ -208,128 +197,13 @@ def fit_or_load(
     raise GenlabError(f"{run} and a thousand folders beside it hold other runs: delete some")
 
 
-@dataclass(frozen=True)
-class RunInfo:
-    """One line of ``genlab runs``.
-
-    Attributes:
-        path: its folder.
-        family: vae, gan or diffusion.
-        dataset: what it was trained on.
-        steps, total_steps: made, and in all.
-        status: ``finished``, ``running``, ``stopped``, or what is damaged.
-        losses: the last logged.
-    """
-
-    path: Path
-    family: str
-    dataset: str
-    steps: int
-    total_steps: int
-    status: str
-    losses: Mapping[str, float]
-
-
-def list_runs(folder: str | Path | None = None) -> list[RunInfo]:
-    """The runs in a folder, ``runs/`` of the project if left out, by name.
-
-    Raises:
-        GenlabError: there is no such folder.
-    """
-    if folder is not None and not Path(folder).is_dir():
-        raise GenlabError(f"there is no folder {folder}")
-    return [_info(path) for path in find_runs(project_dir() / "runs" if folder is None else Path(folder))]
-
-
-def find_run(run: str | Path) -> Path:
-    """The folder of a run, given as a path or as a name in ``runs/``.
-
-    Raises:
-        GenlabError: there is no run there; the line names those that are near.
-    """
-    runs = project_dir() / "runs"
-    for path in (Path(run), runs / run):
-        if (path / CONFIG).is_file():
-            return path
-    if Path(run).exists():
-        raise GenlabError(f"{run} is not a run folder (it has no {CONFIG}): train one with genlab train")
-    known = [path.name for path in find_runs(runs)]
-    hint = did_you_mean(str(run), known) if known else "there are none yet, genlab train makes one"
-    raise GenlabError(f"there is no run {str(run)!r}: {hint}")
-
-
 def _train_in(
     folder: RunFolder, state: TrainingState, dataset: Dataset, config: Config, live_plot: bool | None
 ) -> list[Step]:
-    """Train and record, from the state to the end; returns the whole loss history."""
-    kept, _ = hold_out(dataset, config.train.validation_images)
-    total, history = total_steps(kept, config.train), list[Step]()
-    if _writes():
-        history = folder.rewind(state.step)
-    if state.step >= total:
-        say(f"{folder.path} is finished: to train longer, genlab resume {folder.path} --set train.epochs=N")
-    elif _writes():
-        _begin_session(folder, state, config, total)
-
-    def sheet() -> bytes:
+    def draw_sheet() -> bytes:
         return plots.to_png(plots.grid(sample_sheet(state.family)), scale=2)
 
-    steps = train_and_record(state, dataset, config.train, folder, history, sheet)
-    with _finished(state):
-        try:
-            if state.step < total:
-                for _ in _watched(steps, history, total, live_plot):
-                    pass
-        except KeyboardInterrupt:
-            say(f"Stopped; {_saved(folder)}: genlab resume {folder.path} goes on from there.")
-            raise
-        except TrainingDiverged as error:
-            raise TrainingDiverged(f"{error}; {_saved(folder)}, genlab resume --set can change it") from None
-    return history
-
-
-def _begin_session(folder: RunFolder, state: TrainingState, config: Config, total: int) -> None:
-    """Write down with what this session goes on, and say so if it is not what the last one had."""
-    write_settings(config, folder.path / CONFIG)
-    sessions, now = read_summary(folder.path).get("sessions", []), environment()
-    if sessions:
-        changed = [
-            f"{k} was {sessions[-1].get(k)}, is {v}" for k, v in now.items() if sessions[-1].get(k) != v
-        ]
-        if changed:
-            say(f"Another environment ({'; '.join(changed)}): the run goes on, but not to the bit.")
-        say(f"Going on after step {state.step} of {total}.")
-    sessions = [*sessions, {"from_step": state.step, **now}]
-    folder.summarise(sessions=sessions, total_steps=total, finished=False)
-
-
-def _watched(
-    steps: Iterator[Step], history: list[Step], total: int, live_plot: bool | None
-) -> Iterator[Step]:
-    steps = with_progress(steps, len(history), total)
-    plot = in_notebook() if live_plot is None else live_plot
-    return with_live_plot(steps, history) if plot and _writes() else steps
-
-
-@contextmanager
-def _finished(state: TrainingState) -> Iterator[None]:
-    """After the ``with`` block the networks are ready to be sampled, whatever happened in it."""
-    try:
-        yield
-    finally:
-        if state.ema is not None:
-            state.ema.copy_to_networks()
-        state.family.networks.eval()
-
-
-def _writes() -> bool:
-    """Whether this is the one process that writes to the run folder."""
-    return bool(processes().is_main_process)
-
-
-def _saved(folder: RunFolder) -> str:
-    steps = saved_steps(folder.path / CHECKPOINTS)
-    return f"step {steps[-1]} is saved" if steps else "nothing was saved yet"
+    return train_session(folder, state, dataset, config, config.train, draw_sheet, live_plot)
 
 
 def _changed(path: Path, overrides: Mapping[str, object]) -> Config:
@@ -363,20 +237,3 @@ def _summary(
         "steps": 0,
         "finished": False,
     }
-
-
-def _info(path: Path) -> RunInfo:
-    """What there is to say about a run, also about a damaged one."""
-    family, summary, history, status = "?", dict[str, Any](), list[Step](), "stopped"
-    try:
-        family = read_settings(Config, path / CONFIG).model.family
-        summary = read_summary(path)
-        history = list(read_metrics(path))
-        status = "running" if is_locked(path) else "finished" if summary.get("finished") else "stopped"
-    except GenlabError as error:
-        status = str(error)
-    steps = history[-1].step if history else 0
-    losses = history[-1].losses if history else {}
-    return RunInfo(
-        path, family, str(summary.get("dataset", "?")), steps, summary.get("total_steps", 0), status, losses
-    )

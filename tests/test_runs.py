@@ -16,7 +16,8 @@ from genlab import plots
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Family, count_parameters
-from genlab.runs import find_run, fit, fit_or_load, list_runs, load, resume, sample
+from genlab.run_list import find_run, list_runs
+from genlab.runs import fit, fit_or_load, load, resume, sample
 from genlab.sampling import sample_sheet
 from genlab.training.checkpoint import AVERAGED, NETWORKS, read_checkpoint, saved_steps
 from genlab.training.loop import Step, TrainingDiverged, train
@@ -153,7 +154,7 @@ def test_names_will_do_for_config_and_data(
 ) -> None:
     """The verbs of the command line, in one call each."""
     monkeypatch.setattr("genlab.runs.load_dataset", lambda *_: dataset)
-    monkeypatch.setattr("genlab.runs.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
     (tmp_path / "small.yaml").write_text("model: {family: vae, hidden_dim: 8}\ntrain: {epochs: 1}\n")
     genlab.fit(tmp_path / "small.yaml", "digits", tmp_path / "runs" / "mine")
     assert repr(dataset) in capsys.readouterr().out
@@ -345,7 +346,7 @@ def _nan_after(calls: int) -> Any:
 
 
 def test_what_cannot_be_loaded(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.runs.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
     with pytest.raises(GenlabError, match="there is no run 'nowhere': there are none yet"):
         load("nowhere")
     folder = tmp_path / "runs" / "mine"

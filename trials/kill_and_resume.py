@@ -23,14 +23,13 @@ import typer
 
 from genlab.training.checkpoint import NETWORKS, STATE, TRAINING
 
-STEPS = 600
 SETTINGS = {
     "vae-small": ["train.validation_images=200", "train.monitor=validation/kl", "train.lr_schedule=cosine"],
     "gan-small": ["train.gradient_accumulation_steps=2", "train.ema_decay=0.99"],
     "diffusion": [
         "model.network.channels=[8, 16]",
         "model.num_inference_steps=2",
-        "train.half_size_steps=150",
+        "train.half_size_steps=50",
     ],
 }
 
@@ -40,20 +39,27 @@ def command(verb: str, *words: str) -> list[str]:
     return [sys.executable, "-m", "genlab", verb, *words]
 
 
-def train_words(config: str, run: Path, every: int) -> list[str]:
+def train_words(config: str, run: Path, steps: int, every: int) -> list[str]:
     """``genlab train`` of a short run on the digits that come with scikit-learn."""
-    settings = [f"train.max_steps={STEPS}", "train.batch_size=16", *SETTINGS[config]]
+    settings = [f"train.max_steps={steps}", "train.batch_size=16", *SETTINGS[config]]
     settings += [f"train.checkpoint_every={every}", "train.sample_every=100"]
     words = ["--config", config, "--dataset", "digits", "--run", str(run)]
     return command("train", *words, *(word for setting in settings for word in ("--set", setting)))
 
 
-def kill_and_resume(config: str, run: Path, kills: int, every: int, chance: random.Random) -> tuple[int, int]:
-    """Train, kill and resume until done; returns the kills, and how many left a half-written save."""
+def kill_and_resume(start: list[str], run: Path, kills: int, chance: random.Random) -> tuple[int, int]:
+    """Train, kill and resume until done; returns the kills, and how many left a half-written save.
+
+    Args:
+        start: the call that begins the run.
+        run: its folder.
+        kills: at most so many.
+        chance: decides when.
+    """
     killed = inside = 0
     while True:
         going_on = (run / "config.yaml").is_file()
-        call = command("resume", str(run)) if going_on else train_words(config, run, every)
+        call = command("resume", str(run)) if going_on else start
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(call, stdout=said, stderr=said)
             if killed < kills:
@@ -63,7 +69,7 @@ def kill_and_resume(config: str, run: Path, kills: int, every: int, chance: rand
             status = process.wait()
             if status not in (0, -signal.SIGKILL):
                 said.seek(0)
-                raise SystemExit(f"{config}: a resume failed: {said.read().decode()[-500:]}")
+                raise SystemExit(f"{run}: a resume failed: {said.read().decode()[-500:]}")
         if status == 0:
             return killed, inside
         killed += 1
@@ -105,6 +111,7 @@ def history(run: Path) -> list[dict[str, float]]:
 
 def main(
     kills: Annotated[int, typer.Option(min=1, help="Kills in all, shared out over the families.")] = 102,
+    steps: Annotated[int, typer.Option(min=10, help="Length of each run.")] = 600,
     seed: Annotated[int, typer.Option(help="Decides when.")] = 0,
     only: Annotated[list[str] | None, typer.Option(help="Only these configs.")] = None,
 ) -> None:
@@ -115,13 +122,14 @@ def main(
     with tempfile.TemporaryDirectory() as place:
         for number, config in enumerate(configs):
             share = kills // len(configs) + (number < kills % len(configs))
-            every = max(1, STEPS // (share + 1) // 8)
+            every = max(1, steps // (share + 1) // 8)
             whole = Path(place) / f"{config}-whole"
-            subprocess.run(train_words(config, whole, every), check=True, capture_output=True)
+            subprocess.run(train_words(config, whole, steps, every), check=True, capture_output=True)
             chance, different, killed, inside = random.Random(seed + number), set[str](), 0, 0
             while killed < share:  # a run may end before it has been killed often enough
                 broken = Path(place) / f"{config}-{killed}"
-                more, more_inside = kill_and_resume(config, broken, share - killed, every, chance)
+                start = train_words(config, broken, steps, every)
+                more, more_inside = kill_and_resume(start, broken, share - killed, chance)
                 killed, inside = killed + more, inside + more_inside
                 different |= set(same(whole, broken))
             total, failed = total + killed, failed + bool(different)

@@ -1,0 +1,79 @@
+"""Which runs there are: find one by path or name, list them all. Behind ``genlab runs``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genlab.config import project_dir, read_settings
+from genlab.errors import GenlabError, did_you_mean
+from genlab.training.loop import Step
+from genlab.training.run import CONFIG, find_runs, is_locked, read_metrics, read_summary
+from genlab.zoo import Config
+
+
+def find_run(run: str | Path) -> Path:
+    """The folder of a run, given as a path or as a name in ``runs/``.
+
+    Raises:
+        GenlabError: there is no run there; the line names those that are near.
+    """
+    runs = project_dir() / "runs"
+    for path in (Path(run), runs / run):
+        if (path / CONFIG).is_file():
+            return path
+    if Path(run).exists():
+        raise GenlabError(f"{run} is not a run folder (it has no {CONFIG}): train one with genlab train")
+    known = [path.name for path in find_runs(runs)]
+    hint = did_you_mean(str(run), known) if known else "there are none yet, genlab train makes one"
+    raise GenlabError(f"there is no run {str(run)!r}: {hint}")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One line of ``genlab runs``.
+
+    Attributes:
+        path: its folder.
+        family: vae, gan or diffusion.
+        dataset: what it was trained on.
+        steps, total_steps: made, and in all.
+        status: ``finished``, ``running``, ``stopped``, or what is damaged.
+        losses: the last logged.
+    """
+
+    path: Path
+    family: str
+    dataset: str
+    steps: int
+    total_steps: int
+    status: str
+    losses: Mapping[str, float]
+
+
+def list_runs(folder: str | Path | None = None) -> list[RunInfo]:
+    """The runs in a folder, ``runs/`` of the project if left out, by name.
+
+    Raises:
+        GenlabError: there is no such folder.
+    """
+    if folder is not None and not Path(folder).is_dir():
+        raise GenlabError(f"there is no folder {folder}")
+    return [_info(path) for path in find_runs(project_dir() / "runs" if folder is None else Path(folder))]
+
+
+def _info(path: Path) -> RunInfo:
+    """What there is to say about a run, also about a damaged one."""
+    family, summary, history, status = "?", dict[str, Any](), list[Step](), "stopped"
+    try:
+        family = read_settings(Config, path / CONFIG).model.family
+        summary = read_summary(path)
+        history = list(read_metrics(path))
+        status = "running" if is_locked(path) else "finished" if summary.get("finished") else "stopped"
+    except GenlabError as error:
+        status = str(error)
+    steps = history[-1].step if history else 0
+    losses = history[-1].losses if history else {}
+    return RunInfo(
+        path, family, str(summary.get("dataset", "?")), steps, summary.get("total_steps", 0), status, losses
+    )

@@ -1,0 +1,106 @@
+"""One sitting of training: from where a run stands to its end, with a bar, a plot and a word at each turn."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from genlab.config import Settings, TrainConfig, write_settings
+from genlab.data import Dataset
+from genlab.training.checkpoint import saved_steps
+from genlab.training.environment import environment
+from genlab.training.loop import Step, TrainingDiverged
+from genlab.training.order import total_steps
+from genlab.training.progress import in_notebook, say, with_live_plot, with_progress
+from genlab.training.ranks import processes
+from genlab.training.record import train_and_record
+from genlab.training.run import CHECKPOINTS, CONFIG, RunFolder, read_summary
+from genlab.training.state import TrainingState
+from genlab.training.validation import hold_out
+
+
+def train_session(
+    folder: RunFolder,
+    state: TrainingState,
+    dataset: Dataset,
+    settings: Settings,
+    config: TrainConfig,
+    draw_sheet: Callable[[], bytes],
+    live_plot: bool | None,
+) -> list[Step]:
+    """Train and record, from the state to the end; returns the whole loss history.
+
+    Args:
+        folder: locked by the caller, where this process writes.
+        state: new, or restored from the folder's last checkpoint.
+        dataset: the whole split.
+        settings: all of the run's, for its ``config.yaml``.
+        config: the part of them that training needs.
+        draw_sheet: as for ``train_and_record``.
+        live_plot: as for ``watched``.
+
+    Raises:
+        KeyboardInterrupt, GenlabError: as ``train_and_record``; the last good checkpoint is named.
+    """
+    kept, _ = hold_out(dataset, config.validation_images)
+    total, history = total_steps(kept, config), list[Step]()
+    if writes():
+        history = folder.rewind(state.step)
+    if state.step >= total:
+        say(f"{folder.path} is finished: to train longer, genlab resume {folder.path} --set train.epochs=N")
+    elif writes():
+        _begin(folder, state, settings, total)
+
+    steps = train_and_record(state, dataset, config, folder, history, draw_sheet)
+    with finished(state):
+        try:
+            if state.step < total:
+                for _ in watched(steps, history, total, live_plot):
+                    pass
+        except KeyboardInterrupt:
+            say(f"Stopped; {_saved(folder)}: genlab resume {folder.path} goes on from there.")
+            raise
+        except TrainingDiverged as error:
+            raise TrainingDiverged(f"{error}; {_saved(folder)}, genlab resume --set can change it") from None
+    return history
+
+
+def _begin(folder: RunFolder, state: TrainingState, settings: Settings, total: int) -> None:
+    """Write down with what this session goes on, and say so if it is not what the last one had."""
+    write_settings(settings, folder.path / CONFIG)
+    sessions, now = read_summary(folder.path).get("sessions", []), environment()
+    if sessions:
+        changed = [
+            f"{k} was {sessions[-1].get(k)}, is {v}" for k, v in now.items() if sessions[-1].get(k) != v
+        ]
+        if changed:
+            say(f"Another environment ({'; '.join(changed)}): the run goes on, but not to the bit.")
+        say(f"Going on after step {state.step} of {total}.")
+    sessions = [*sessions, {"from_step": state.step, **now}]
+    folder.summarise(sessions=sessions, total_steps=total, finished=False)
+
+
+def watched(steps: Iterator[Step], history: list[Step], total: int, live_plot: bool | None) -> Iterator[Step]:
+    """The same steps behind a progress bar, and over a live plot: by default in a notebook."""
+    steps = with_progress(steps, len(history), total)
+    plot = in_notebook() if live_plot is None else live_plot
+    return with_live_plot(steps, history) if plot and writes() else steps
+
+
+@contextmanager
+def finished(state: TrainingState) -> Iterator[None]:
+    """After the ``with`` block the networks are ready to be sampled, whatever happened in it."""
+    try:
+        yield
+    finally:
+        if state.ema is not None:
+            state.ema.copy_to_networks()
+        state.family.networks.eval()
+
+
+def writes() -> bool:
+    """Whether this is the one process that writes to the run folder."""
+    return bool(processes().is_main_process)
+
+
+def _saved(folder: RunFolder) -> str:
+    steps = saved_steps(folder.path / CHECKPOINTS)
+    return f"step {steps[-1]} is saved" if steps else "nothing was saved yet"
