@@ -5,7 +5,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from types import FrameType
+
+from genlab.training.ranks import processes
 
 
 class StopWish:
@@ -20,9 +23,10 @@ class StopWish:
 
 @contextmanager
 def stop_wish() -> Iterator[StopWish]:
-    """Inside the ``with`` block the first Ctrl-C (or SIGTERM) is noted; the second acts as ever.
+    """Inside the ``with`` block the first Ctrl-C (or SIGTERM) is noted; a later one acts as ever.
 
-    Only a program's main thread hears signals; elsewhere nothing changes.
+    Two within a second are one: a launcher passes Ctrl-C on to processes that the terminal has told
+    already. Only a program's main thread hears signals; elsewhere nothing changes.
     """
     wish = StopWish()
     if threading.current_thread() is not threading.main_thread():
@@ -30,10 +34,17 @@ def stop_wish() -> Iterator[StopWish]:
         return
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
 
+    first = 0.0
+
     def note(number: int, frame: FrameType | None) -> None:
-        wish.made = True
-        put_back()
-        print("\nStopping after this step, to save it; once more to stop at once.", file=sys.stderr)
+        nonlocal first
+        if not wish.made:
+            wish.made, first = True, monotonic()
+            if processes().is_main_process:
+                print("\nStopping after this step, to save it; once more to stop at once.", file=sys.stderr)
+        elif monotonic() - first > 1:
+            put_back()
+            signal.raise_signal(number)
 
     def put_back() -> None:
         for number, handler in before.items():
