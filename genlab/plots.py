@@ -7,6 +7,7 @@ of their own, so that they read the same in a light and in a dark notebook.
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,13 @@ def loss_curves(history: Sequence[Any], *, names: Sequence[str] | None = None, s
     """
     if names is None:
         names = [name for name in history[0].losses if not name.startswith("validation/")]
-    figure, axes = plt.subplots(1, len(names), figsize=(3.75 * len(names), 2.6), squeeze=False)
+    columns = len(names) if len(names) <= 3 else 2
+    rows = -(-len(names) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.75 * columns, 2.6 * rows), squeeze=False)
     steps = np.array([record.step for record in history])
-    for axis, name, color in zip(axes[0], names, (BLUE, ORANGE, GREEN, PURPLE), strict=False):
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis, name, color in zip(axes.flat, names, cycle((BLUE, ORANGE, GREEN, PURPLE)), strict=False):
         values = np.array([record.losses[name] for record in history])
         axis.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
         window = min(smooth, len(values))

@@ -102,6 +102,20 @@ def test_loss_curves_show_the_values_and_their_running_mean() -> None:
     assert axis.get_title() == "mse"
 
 
+def test_four_losses_are_two_rows_of_two_and_dots_are_held_out_images() -> None:
+    names = ["a", "b", "c", "d"]
+    history = [Record(step, dict.fromkeys(names, float(step))) for step in range(1, 11)]
+    for step in (5, 10):
+        history[step - 1] = Record(step, {**history[step - 1].losses, "validation/b": 2.0 * step})
+    figure = plots.loss_curves(history)
+    assert [axis.get_title() for axis in figure.axes] == names
+    places = [axis.get_subplotspec() for axis in figure.axes]
+    assert [place.num1 for place in places if place] == [0, 1, 2, 3]
+    assert [len(axis.lines) for axis in figure.axes] == [2, 3, 2, 2]
+    assert np.asarray(figure.axes[1].lines[2].get_xydata()).tolist() == [[5, 10], [10, 20]]
+    assert figure.get_figheight() > 5
+
+
 def test_the_style_is_for_light_and_dark_notebooks() -> None:
     plots.use_style()
     assert plt.rcParams["figure.facecolor"] == "white"

@@ -47,23 +47,30 @@ def with_live_plot(steps: Iterator[Step], history: Sequence[Step]) -> Iterator[S
     A figure takes as long as many steps, so the next one waits until twenty times as long has passed:
     the plot costs a twentieth of the training time at most. The last one stays.
     """
-    seen, picture, due = list(history), "", perf_counter() + 1.0
-    before = len(seen)
+    seen, due = list(history), perf_counter() + 1.0
+    before, picture = len(seen), _keep_a_place()
     for step in steps:
         seen.append(step)
         if perf_counter() > due:
             started = perf_counter()
-            picture = show_losses(seen, picture)
+            show_losses(seen, picture)
             due = perf_counter() + 20 * (perf_counter() - started)
         yield step
     if len(seen) > before:
         show_losses(seen, picture)
 
 
-def show_losses(history: Sequence[Step], picture: str = "") -> str:
-    """Display the loss curves, in place of an earlier picture if its name is given; returns the name."""
+def show_losses(history: Sequence[Step], picture: str | None = None) -> None:
+    """Display the loss curves, in the place of that name if there is one."""
     last = ", ".join(f"{name} {value:.3g}" for name, value in history[-1].losses.items())
     alt = f"Training losses over {history[-1].step} steps; the last: {last}."
-    name = picture or uuid4().hex
-    plots.show(plots.loss_curves(history), alt, display_id=name, update=bool(picture))
+    plots.show(plots.loss_curves(history), alt, display_id=picture, update=picture is not None)
+
+
+def _keep_a_place() -> str:
+    """A place above the bar: what is displayed once the bar has begun would cut it in two."""
+    from IPython.display import display
+
+    name = uuid4().hex
+    display({"text/plain": "The losses will be drawn here."}, raw=True, display_id=name)
     return name

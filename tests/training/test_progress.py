@@ -5,7 +5,7 @@ import pytest
 
 from genlab import plots
 from genlab.training.loop import Step
-from genlab.training.progress import say, with_live_plot, with_progress
+from genlab.training.progress import say, show_losses, with_live_plot, with_progress
 from genlab.training.ranks import processes
 
 
@@ -40,7 +40,8 @@ def test_the_live_plot_is_one_picture_that_is_replaced(
     assert list(with_live_plot(iter(steps(4, 9)), steps(1, 3))) == steps(4, 9)
     assert len(displayed) > 1
     assert len({options["display_id"] for _, options in displayed}) == 1
-    assert [options["update"] for _, options in displayed] == [False] + [True] * (len(displayed) - 1)
+    assert displayed[0][0] == {"text/plain": "The losses will be drawn here."}
+    assert all(options["update"] for _, options in displayed[1:])
     _, options = displayed[-1]
     assert options["metadata"]["image/png"]["alt"] == "Training losses over 9 steps; the last: kl 0.111."
 
@@ -65,12 +66,21 @@ def test_the_plot_costs_a_twentieth_of_the_time(
     monkeypatch.setattr("genlab.training.progress.perf_counter", lambda: now)
     monkeypatch.setattr(plots, "show", slow)
     list(with_live_plot(timed(), []))
-    assert 2 * (len(displayed) - 1) <= 200 / 20 + 2
+    pictures = len(displayed) - 1
+    assert pictures > 2
+    assert 2 * (pictures - 1) <= 200 / 20 + 2
 
 
 def test_no_step_no_plot(displayed: Displayed) -> None:
     assert list(with_live_plot(iter([]), steps(1, 3))) == []
-    assert displayed == []
+    assert len(displayed) == 1  # the place that was kept for it
+
+
+def test_curves_of_a_run_that_is_only_loaded(displayed: Displayed) -> None:
+    show_losses(steps(1, 3))
+    [(bundle, options)] = displayed
+    assert bundle["text/plain"] == "Training losses over 3 steps; the last: kl 0.333."
+    assert "display_id" not in options
 
 
 def test_one_process_speaks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
