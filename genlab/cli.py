@@ -155,7 +155,7 @@ def runs(
         losses = "  ".join(f"{name} {value:.4g}" for name, value in run.losses.items())
         steps = f"{run.steps:,} of {run.total_steps:,}"
         typer.echo(
-            f"{run.path.name:<20} {run.family:<10} {run.dataset:<14} {steps:>18}  {run.status:<9} {losses}"
+            f"{run.path.name:<20} {run.family:<10} {Path(run.dataset).name:<14} {steps:>18}  {run.status:<9} {losses}"
         )
     if not found:
         typer.echo("No runs yet: genlab train --config vae-small --run runs/my-vae makes one.")

@@ -45,7 +45,8 @@ def train_session(
     if writes():
         history = folder.rewind(state.step)
     if state.step >= total:
-        say(f"{folder.path} is finished: to train longer, genlab resume {folder.path} --set train.epochs=N")
+        name = "epochs" if config.max_steps is None else "max_steps"
+        say(f"{folder.path} is finished: to train longer, genlab resume {folder.path} --set train.{name}=N")
     elif writes():
         _begin(folder, state, settings, total)
 
