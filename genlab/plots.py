@@ -145,20 +145,21 @@ def loss_curves(history: Sequence[Any], *, names: Sequence[str] | None = None, s
         history: records with ``step`` and ``losses``, as ``genlab.training.loop.train`` yields. Losses
             on held-out images (``validation/...``), known after some steps only, are dots.
         names: which losses, in which order; all if left out.
-        smooth: length of the running mean, in steps.
+        smooth: length of the running mean in steps, at most a quarter of them.
     """
     if names is None:
         names = [name for name in history[0].losses if not name.startswith("validation/")]
     columns = len(names) if len(names) <= 3 else 2
     rows = -(-len(names) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.75 * columns, 2.6 * rows), squeeze=False)
+    size = (3.75 * columns, 2.6 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     steps = np.array([record.step for record in history])
     for axis in axes.flat[len(names) :]:
         axis.set_axis_off()
     for axis, name, color in zip(axes.flat, names, cycle((BLUE, ORANGE, GREEN, PURPLE)), strict=False):
         values = np.array([record.losses[name] for record in history])
         axis.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
-        window = min(smooth, len(values))
+        window = min(smooth, max(len(values) // 4, 1))
         mean = np.convolve(values, np.ones(window) / window, mode="valid")
         axis.plot(steps[window - 1 :], mean, color=color)
         held_out = [(r.step, r.losses[v]) for r in history if (v := f"validation/{name}") in r.losses]

@@ -44,9 +44,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the JupyterLab shows."""
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="session")
+def lab(lab_folder: Path) -> Iterator[str]:
     """The address of a JupyterLab over a copy of the series, in the smoke profile."""
-    folder = tmp_path_factory.mktemp("lab")
+    folder = lab_folder
     for notebook in (REPOSITORY / "notebooks").glob("*.ipynb"):
         shutil.copy(notebook, folder)
     for name, value in SETTINGS.items():

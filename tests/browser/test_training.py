@@ -1,0 +1,77 @@
+"""Training in a real notebook: the live plot grows, the stop button saves, the next cell goes on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Locator, Page
+
+MINUTES = 60_000  # Playwright counts milliseconds
+CELLS = [
+    "import genlab\n"
+    'small = {"model.hidden_dim": 32, "train.max_steps": 1_000_000}\n'
+    'family, history = genlab.fit(genlab.load_config("vae-small", small), "digits", "mine")',
+    'made = len(open("mine/metrics.jsonl").readlines())\n'
+    'family, history = genlab.resume("mine", {"train.max_steps": made + 50})\n'
+    'print("made", len(history), "steps")',
+]
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, lab: str, lab_folder: Path, artifacts: Path) -> Iterator[Page]:
+    """A notebook of two cells that trains and goes on, opened."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab_folder / "training.ipynb")
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.set_default_timeout(20_000)
+    page.goto(f"{lab}/lab/tree/training.ipynb")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=MINUTES)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTES)
+    yield page
+    page.screenshot(path=artifacts / "training.png")
+
+
+def run(page: Page, cell: int) -> None:
+    page.locator(".jp-CodeCell .cm-content").nth(cell).click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+Enter")
+
+
+def outputs(page: Page, cell: int) -> Locator:
+    return page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output")
+
+
+def test_the_plot_grows_above_the_bar_and_the_stop_button_saves(page: Page, artifacts: Path) -> None:
+    run(page, 0)
+    picture = outputs(page, 0).locator("img")
+    picture.wait_for(timeout=MINUTES)
+    first = picture.get_attribute("src")
+    for _ in range(600):
+        if picture.get_attribute("src") != first:
+            break
+        page.wait_for_timeout(100)
+    assert picture.get_attribute("src") != first
+    assert picture.count() == 1
+    page.screenshot(path=artifacts / "training-live.png")
+    texts = outputs(page, 0).all_inner_texts()
+    assert sum("steps/s" in text for text in texts) == 1  # one bar, not cut in two
+
+    page.keyboard.press("i")  # twice: JupyterLab's key for the stop button
+    page.keyboard.press("i")
+    page.get_by_text("Stopped; step").wait_for(timeout=MINUTES)
+    page.get_by_text("goes on from there").wait_for()
+    kinds = outputs(page, 0).evaluate_all(
+        "all => all.map(one => one.querySelector('img') ? 'picture' : 'text')"
+    )
+    assert kinds.count("picture") == 1
+
+
+def test_the_next_cell_goes_on_where_it_stopped(page: Page) -> None:
+    run(page, 1)
+    outputs(page, 1).get_by_text("made ").wait_for(timeout=MINUTES)
+    text = "\n".join(outputs(page, 1).all_inner_texts())
+    assert "Going on after step" in text
+    assert outputs(page, 1).locator("img").count() == 1
+    assert outputs(page, 1).locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
