@@ -153,10 +153,8 @@ def runs(
     found = list_runs(folder)
     for run in found:
         losses = "  ".join(f"{name} {value:.4g}" for name, value in run.losses.items())
-        steps = f"{run.steps:,} of {run.total_steps:,}"
-        typer.echo(
-            f"{run.path.name:<20} {run.family:<10} {Path(run.dataset).name:<14} {steps:>18}  {run.status:<9} {losses}"
-        )
+        steps, data = f"{run.steps:,} of {run.total_steps:,}", Path(run.dataset).name
+        typer.echo(f"{run.path.name:<20} {run.family:<10} {data:<14} {steps:>18}  {run.status:<9} {losses}")
     if not found:
         typer.echo("No runs yet: genlab train --config vae-small --run runs/my-vae makes one.")
 
@@ -235,7 +233,9 @@ def _overrides(texts: list[str] | None) -> dict[str, object]:
 @contextmanager
 def _stopping() -> Iterator[None]:
     """A run that was stopped has said so itself: exit with the status of Ctrl-C and no further line."""
+    from genlab.training.interrupt import Stopped
+
     try:
         yield
-    except KeyboardInterrupt:
+    except Stopped:
         raise typer.Exit(130) from None

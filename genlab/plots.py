@@ -161,10 +161,11 @@ def loss_curves(history: Sequence[Any], *, names: Sequence[str] | None = None, s
         axis.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
         window = min(smooth, max(len(values) // 4, 1))
         mean = np.convolve(values, np.ones(window) / window, mode="valid")
-        axis.plot(steps[window - 1 :], mean, color=color)
+        centres = steps[(window - 1) // 2 :][: len(mean)]  # a mean stands in the middle of what it is of
+        axis.plot(centres, mean, color=color, label=f"mean of {window} steps")
         held_out = [(r.step, r.losses[v]) for r in history if (v := f"validation/{name}") in r.losses]
         if held_out:
             axis.plot(*zip(*held_out, strict=True), "o", color=BLACK, markersize=4, label="held-out images")
-            axis.legend(fontsize=8)
         axis.set(title=name.replace("_", " "), xlabel="step")
+    axes.flat[0].legend(fontsize=8)
     return figure

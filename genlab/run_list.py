@@ -13,20 +13,25 @@ from genlab.zoo import Config
 
 
 def find_run(run: str | Path) -> Path:
-    """The folder of a run, given as a path or as a name in ``runs/``.
+    """The folder of a run, given as a path or as a name in ``runs/``, here or in the project.
 
     Raises:
         GenlabError: there is no run there; the line names those that are near.
     """
-    runs = project_dir() / "runs"
-    for path in (Path(run), runs / run):
+    for path in (Path(run), *(folder / run for folder in run_folders())):
         if (path / CONFIG).is_file():
             return path
     if Path(run).exists():
         raise GenlabError(f"{run} is not a run folder (it has no {CONFIG}): train one with genlab train")
-    known = [path.name for path in find_runs(runs)]
+    known = [path.name for folder in run_folders() for path in find_runs(folder)]
     hint = did_you_mean(str(run), known) if known else "there are none yet, genlab train makes one"
     raise GenlabError(f"there is no run {str(run)!r}: {hint}")
+
+
+def run_folders() -> list[Path]:
+    """Where runs are looked for by name: ``runs/`` in the current folder, then in the project's."""
+    here, project = Path("runs"), project_dir() / "runs"
+    return [here] if here.absolute() == project.absolute() else [here, project]
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,15 @@ class RunInfo:
 
 
 def list_runs(folder: str | Path | None = None) -> list[RunInfo]:
-    """The runs in a folder, ``runs/`` of the project if left out, by name.
+    """The runs in a folder, by name; in ``runs/`` here and in the project if it is left out.
 
     Raises:
         GenlabError: there is no such folder.
     """
     if folder is not None and not Path(folder).is_dir():
         raise GenlabError(f"there is no folder {folder}")
-    return [_info(path) for path in find_runs(project_dir() / "runs" if folder is None else Path(folder))]
+    folders = run_folders() if folder is None else [Path(folder)]
+    return [_info(path) for folder in folders for path in find_runs(folder)]
 
 
 def _info(path: Path) -> RunInfo:

@@ -4,7 +4,7 @@ In Python: ``genlab.fit("vae", run="runs/mine")``, ``genlab.resume("mine")``, ``
 ``genlab.sample("mine", 16)``; ``genlab.run_list`` lists them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +20,17 @@ from genlab.run_list import find_run
 from genlab.sampling import sample_in_batches, sample_sheet
 from genlab.training.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest, restore
 from genlab.training.loop import Step, check_labels, train
-from genlab.training.order import total_steps
+from genlab.training.order import check_shares, total_steps
 from genlab.training.progress import in_notebook, say, show_losses
-from genlab.training.run import CHECKPOINTS, CONFIG, RunFolder, read_metrics, read_summary, refuse_existing
+from genlab.training.run import (
+    CHECKPOINTS,
+    CONFIG,
+    RunFolder,
+    read_metrics,
+    read_summary,
+    refuse_existing,
+    resume_command,
+)
 from genlab.training.session import finished, train_session, watched, writes
 from genlab.training.state import TrainingState
 from genlab.training.validation import hold_out
@@ -67,18 +75,20 @@ def fit(
         dataset = load_dataset(dataset or config.train.dataset, "train", data_root)
         say(repr(dataset))
     family = build(config)
-    check_labels(family, dataset)  # before there is a folder that a corrected retry would run into
+    # Before there is a folder that a corrected retry would run into:
+    check_labels(family, dataset)
+    part, _ = hold_out(dataset, config.train.validation_images)
+    check_shares(part, config.train)
     state = TrainingState(family, config.train)
     if run is not None:
         summary = _summary(config, dataset, family, data_root)
         folder = RunFolder.create(Path(run), config, summary) if writes() else RunFolder(Path(run))
         with folder if writes() else nullcontext():
             return family, _train_in(folder, state, dataset, config, live_plot)
-    part, _ = hold_out(dataset, config.train.validation_images)
     with finished(state):
         history: list[Step] = []
         steps = train(family, part, config.train, state=state)
-        for step in watched(steps, history, total_steps(part, config.train), live_plot):
+        for step in watched(steps, history, 0, total_steps(part, config.train), live_plot):
             history.append(step)
     return family, history
 
@@ -111,7 +121,8 @@ def resume(
             now, another process is training it, or a setting cannot be changed midway.
     """
     path = find_run(run)
-    config, summary = _changed(path, overrides or {}), read_summary(path)
+    summary = read_summary(path)
+    config = _changed(path, overrides or {}, summary.get("settings"))
     folder = RunFolder(path)
     with folder if writes() else nullcontext():
         if not isinstance(dataset, Dataset):
@@ -124,8 +135,14 @@ def resume(
             )
         family = build(config)
         state = TrainingState(family, config.train)
-        if (checkpoint := newest(path / CHECKPOINTS, say)) is not None:
+        checkpoint = newest(path / CHECKPOINTS, say)
+        if checkpoint is not None:
             restore(checkpoint, state)
+        elif summary.get("steps"):
+            raise GenlabError(
+                f"{path / CHECKPOINTS} is empty, though {summary['steps']} steps were saved there: "
+                "bring the checkpoints back, or train a new run"
+            )
         return family, _train_in(folder, state, dataset, config, live_plot)
 
 
@@ -142,11 +159,13 @@ def load(
     Raises:
         GenlabError: not a run folder, or a file in it is missing, damaged or of another model.
     """
+    if checkpoint not in ("newest", "best"):
+        raise GenlabError(f"unknown checkpoint {checkpoint!r}: newest or best")
     path = find_run(run)
     family = build(read_settings(Config, path / CONFIG))
     saved = best(path / CHECKPOINTS) if checkpoint == "best" else newest(path / CHECKPOINTS, say)
     if saved is None:
-        raise GenlabError(f"{path} has no checkpoint yet: genlab resume {path} trains it")
+        raise GenlabError(f"{path} has no checkpoint yet: {resume_command(path)} trains it")
     file = AVERAGED if averaged and AVERAGED in saved.tensors else NETWORKS
     load_weights(family.networks, saved.tensors[file])
     family.networks.eval()
@@ -206,13 +225,29 @@ def _train_in(
     return train_session(folder, state, dataset, config, config.train, draw_sheet, live_plot)
 
 
-def _changed(path: Path, overrides: Mapping[str, object]) -> Config:
-    """The config of a run with settings changed."""
+def _changed(path: Path, overrides: Mapping[str, object], began_with: Mapping[str, Any] | None) -> Config:
+    """The config of a run with settings changed, by overrides or by hand; only those that may be."""
     allowed = [f"train.{name}" for name in CHANGEABLE]
     for name in overrides:
         if name not in allowed:
             raise GenlabError(f"{name} cannot change within a run: {did_you_mean(name, allowed)}")
-    return read_settings(Config, path / CONFIG, overrides)
+    config = read_settings(Config, path / CONFIG, overrides)
+    now = dict(_flat(config.model_dump(mode="json")))
+    for name, value in _flat(began_with or {}):
+        if name not in allowed and name in now and now[name] != value:
+            raise GenlabError(
+                f"{path / CONFIG}: {name} was {value} when the run began and is {now[name]}: put it back"
+            )
+    return config
+
+
+def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
+    """``train.lr`` and its value, and so on."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def _is_run_of(folder: Path, config: Config, dataset: Dataset) -> bool:

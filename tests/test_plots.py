@@ -95,9 +95,9 @@ def test_loss_curves_show_the_values_and_their_running_mean() -> None:
     assert [axis.get_title() for axis in figure.axes] == ["kl", "mse"]
     raw, mean = figure.axes[0].lines
     assert np.asarray(raw.get_xydata()).tolist() == [[step, step**2] for step in range(1, 21)]
-    for x, y in np.asarray(mean.get_xydata()).tolist():  # each mean stands at the last of the values it is of
-        assert y == pytest.approx(np.mean([(x - k) ** 2 for k in range(5)]))
-    assert np.asarray(mean.get_xdata()).tolist() == list(range(5, 21))
+    for x, y in np.asarray(mean.get_xydata()).tolist():  # each mean stands in the middle of its five values
+        assert y == pytest.approx(np.mean([(x + k) ** 2 for k in range(-2, 3)]))
+    assert np.asarray(mean.get_xdata()).tolist() == list(range(3, 19))
     [axis] = plots.loss_curves(history[:1], names=["mse"]).axes
     assert axis.get_title() == "mse"
 

@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 
 import genlab
+import genlab.training.run
 from genlab import plots
 from genlab.data import Dataset
 from genlab.errors import GenlabError
@@ -19,7 +20,7 @@ from genlab.family import Family, count_parameters
 from genlab.run_list import find_run, list_runs
 from genlab.runs import fit, fit_or_load, load, resume, sample
 from genlab.sampling import sample_sheet
-from genlab.training.checkpoint import AVERAGED, NETWORKS, read_checkpoint, saved_steps
+from genlab.training.checkpoint import AVERAGED, NETWORKS, best, read_checkpoint, saved_steps
 from genlab.training.loop import Step, TrainingDiverged, train
 from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, SHEET, SHEETS, SUMMARY, RunFolder, read_metrics
 from genlab.zoo import Config, build, load_config
@@ -155,6 +156,7 @@ def test_names_will_do_for_config_and_data(
     """The verbs of the command line, in one call each."""
     monkeypatch.setattr("genlab.runs.load_dataset", lambda *_: dataset)
     monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text("model: {family: vae, hidden_dim: 8}\ntrain: {epochs: 1}\n")
     genlab.fit(tmp_path / "small.yaml", "digits", tmp_path / "runs" / "mine")
     assert repr(dataset) in capsys.readouterr().out
@@ -261,7 +263,7 @@ def test_a_finished_run_can_be_trained_longer(
     fit(config_for("vae", epochs=1), dataset, tmp_path / "run")
     before = contents(tmp_path / "run")
     family, history = resume(tmp_path / "run", dataset=dataset)
-    assert "is finished: to train longer" in capsys.readouterr().out
+    assert "has made 5 of 5 steps: to train longer, --set train.epochs=N" in capsys.readouterr().out
     assert contents(tmp_path / "run") == before
     assert len(history) == 5
     assert not family.networks.training
@@ -310,6 +312,162 @@ def test_another_environment_is_said(
     assert "Going on after step 2 of 5" in said
 
 
+# --- what people do to a run folder -----------------------------------------------------------
+
+
+@pytest.fixture
+def half(dataset: Dataset, tmp_path: Path) -> Path:
+    """A run that died after step 4 of 5, with checkpoints 2 and 4."""
+    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 4)
+    return tmp_path / "run"
+
+
+def refusal(run: Path, dataset: Dataset, overrides: dict[str, object] | None = None) -> str:
+    """What resuming says; the folder must be as it was."""
+    before = contents(run)
+    with pytest.raises(GenlabError) as caught:
+        resume(run, overrides, dataset=dataset)
+    assert contents(run) == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_run_moved_while_it_trains_is_not_built_anew_in_its_old_place(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = RunFolder.log
+
+    def log(self: RunFolder, step: Step) -> None:
+        real(self, step)
+        if step.step == 3:
+            (tmp_path / "run").rename(tmp_path / "moved")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "log", log)
+        with pytest.raises(GenlabError, match="was moved or deleted while it trained"):
+            fit(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    whole = fit(config_for("vae"), dataset)[0]
+    assert torch.equal(drawn(resume(tmp_path / "moved", dataset=dataset)[0]), drawn(whole))
+
+
+def test_a_renamed_checkpoint_is_not_believed(dataset: Dataset, half: Path) -> None:
+    (half / CHECKPOINTS / "step-00000002").rename(half / CHECKPOINTS / "step-00000999")
+    _, history = resume(half, dataset=dataset)
+    assert len(history) == 5
+    assert read_checkpoint(half / CHECKPOINTS, 5).step == 5
+
+
+def test_checkpoints_that_are_gone_are_missed(dataset: Dataset, half: Path) -> None:
+    (half / CHECKPOINTS).rename(half.parent / "elsewhere")
+    assert "is empty, though 4 steps were saved there" in refusal(half, dataset)
+    (half.parent / "elsewhere").rename(half / CHECKPOINTS)
+    assert len(resume(half, dataset=dataset)[1]) == 5
+
+
+def test_a_config_changed_by_hand_is_held_to_the_same_rules(dataset: Dataset, half: Path) -> None:
+    text = (half / CONFIG).read_text()
+    for old, new, name in (
+        ("batch_size: 8", "batch_size: 4", "train.batch_size was 8 when the run began and is 4: put it back"),
+        ("beta: 5.0e-05", "beta: 1.0", "model.beta was 5e-05"),
+        ("ema_decay: null", "ema_decay: 0.9", "train.ema_decay was None"),
+    ):
+        assert old in text
+        (half / CONFIG).write_text(text.replace(old, new))
+        assert name in refusal(half, dataset)
+    (half / CONFIG).write_text(text.replace("max_steps: null", "max_steps: 7"))
+    assert len(resume(half, dataset=dataset)[1]) == 7
+
+
+def test_a_run_killed_between_its_last_two_writes_is_finished_after_all(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    fit(config_for("vae"), dataset, tmp_path / "run")
+    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    (tmp_path / "run" / SUMMARY).write_text(json.dumps(summary | {"finished": False}))
+    resume(tmp_path / "run", dataset=dataset)
+    assert list_runs(tmp_path)[0].status == "finished"
+
+
+def test_a_history_with_holes_is_said_and_training_goes_on(
+    dataset: Dataset, half: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (half / METRICS).read_text().splitlines(keepends=True)
+    (half / METRICS).write_text("".join([lines[0], *lines[2:]]).rstrip("\n"))  # nor a last line's end
+    _, history = resume(half, dataset=dataset)
+    said = capsys.readouterr()
+    assert "1 of the 4 steps made are missing in metrics.jsonl" in said.out
+    assert "5/5" in said.err
+    assert [step.step for step in history] == [1, 3, 4, 5]
+    assert [step.step for step in read_metrics(half)] == [1, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "summary", [{"sessions": "abc"}, {"sessions": [5]}, {"dataset": 5}, {"steps": "many"}, {"settings": []}]
+)
+def test_a_summary_with_other_things_in_it(summary: dict[str, object], dataset: Dataset, half: Path) -> None:
+    (half / SUMMARY).write_text(json.dumps(summary))
+    assert "run.json is damaged" in refusal(half, dataset)
+
+
+@pytest.mark.parametrize("changes", [{"step": "5"}, {"kl": "abc"}, {"seconds": None}, {"kl": [1]}])
+def test_a_history_with_other_things_in_it(changes: dict[str, object], dataset: Dataset, half: Path) -> None:
+    lines = (half / METRICS).read_text().splitlines()
+    lines[1] = json.dumps(json.loads(lines[1]) | changes)
+    (half / METRICS).write_text("\n".join(lines) + "\n")
+    assert "metrics.jsonl, line 2 is damaged" in refusal(half, dataset)
+    assert "line 2 is damaged" in list_runs(half.parent)[0].status
+
+
+@pytest.mark.parametrize("method", ["save_sheet", "log", "summarise", "flush_log"])
+def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_later(
+    method: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    config, real, calls = config_for("vae", checkpoint_every=1, sample_every=1), getattr(RunFolder, method), 0
+
+    def full(self: RunFolder, *args: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
+            return real(self, *args, **options)
+        with genlab.training.run._writing(self.path):
+            raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, method, full)
+        with pytest.raises(GenlabError, match="No space left on device"):
+            fit(config, dataset, tmp_path / "run")
+    assert torch.equal(drawn(resume(tmp_path / "run", dataset=dataset)[0]), drawn(fit(config, dataset)[0]))
+
+
+@pytest.mark.parametrize("settings", [{"validation_images": 40}, {"gradient_accumulation_steps": 41}])
+def test_a_start_that_fails_leaves_no_folder(
+    settings: dict[str, object], dataset: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(GenlabError):
+        fit(config_for("vae", **settings), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", [".", "..", "x" * 300])
+def test_a_run_needs_a_name(
+    name: str, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GenlabError):
+        fit(config_for("vae"), dataset, name)
+
+
+def test_best_is_by_what_is_monitored_now(dataset: Dataset, tmp_path: Path) -> None:
+    fit(config_for("vae", checkpoint_every=1, monitor="kl"), dataset, tmp_path / "run")
+    resume(tmp_path / "run", {"train.monitor": "reconstruction", "train.max_steps": 9}, dataset=dataset)
+    checkpoint = best(tmp_path / "run" / CHECKPOINTS)
+    assert checkpoint.monitored is not None
+    assert checkpoint.monitored[0] == "reconstruction"
+    with pytest.raises(GenlabError, match="unknown checkpoint 'newestt'"):
+        load(tmp_path / "run", "newestt")  # type: ignore[arg-type]
+
+
 # --- diverging --------------------------------------------------------------------------------
 
 
@@ -347,6 +505,7 @@ def _nan_after(calls: int) -> Any:
 
 def test_what_cannot_be_loaded(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(GenlabError, match="there is no run 'nowhere': there are none yet"):
         load("nowhere")
     folder = tmp_path / "runs" / "mine"
@@ -355,7 +514,7 @@ def test_what_cannot_be_loaded(dataset: Dataset, tmp_path: Path, monkeypatch: py
         load("mien")
     with pytest.raises(GenlabError, match="is not a run folder"):
         load(folder / CHECKPOINTS)
-    assert find_run("mine") == folder == find_run(folder)
+    assert find_run("mine").absolute() == folder == find_run(folder)
     fit(config_for("gan"), dataset, tmp_path / "other")
     for step in (5, 10):  # the checkpoints of another model, whole in themselves
         for file in (tmp_path / "other" / CHECKPOINTS / "step-00000005").iterdir():
@@ -389,7 +548,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_said(
 def test_the_best_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
     values = iter([3.0, 1.0, 2.0, 4.0, 5.0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.training.record._monitored", lambda *_: next(values))
+        patch.setattr("genlab.training.record._monitored", lambda *_: ("kl", next(values)))
         fit(config_for("vae", checkpoint_every=1, monitor="kl"), dataset, tmp_path / "run")
     assert saved_steps(tmp_path / "run" / CHECKPOINTS) == [2, 4, 5]
     two = drawn(fit(config_for("vae", max_steps=2), dataset)[0])

@@ -15,6 +15,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,13 @@ class Checkpoint:
 
     Attributes:
         step: steps made when it was written.
-        monitored: value of ``train.monitor``, the lower the better; None if nothing is monitored.
+        monitored: name and value of ``train.monitor``, the lower the better; None if nothing is monitored.
         record: what ``state.json`` says.
         tensors: per file, its tensors by name.
     """
 
     step: int
-    monitored: float | None
+    monitored: tuple[str, float] | None
     record: dict[str, Any]
     tensors: dict[str, dict[str, Tensor]]
 
@@ -57,13 +58,15 @@ class DamagedCheckpoint(GenlabError):
     """A file of a checkpoint is missing, or is not what was written."""
 
 
-def save_checkpoint(folder: Path, state: TrainingState, *, monitored: float | None, keep: int) -> None:
+def save_checkpoint(
+    folder: Path, state: TrainingState, *, monitored: tuple[str, float] | None, keep: int
+) -> None:
     """Write a checkpoint of the state, then delete all but the newest ``keep`` and the best.
 
     Args:
         folder: ``checkpoints`` of a run.
         state: between two steps.
-        monitored: how good it is; the lowest is the best.
+        monitored: a name and how good the state is by it; the lowest is the best.
         keep: at least 1.
 
     Raises:
@@ -75,7 +78,8 @@ def save_checkpoint(folder: Path, state: TrainingState, *, monitored: float | No
     aside = folder / f".{path.name}.part"
     try:
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        folder.mkdir(exist_ok=True)  # the run's own folder must be there
+        aside.mkdir()
         for name, content in _contents(state, monitored):
             write_through(aside / name, content)
         rename_folder(aside, path)
@@ -114,11 +118,10 @@ def best(folder: Path) -> Checkpoint:
     Raises:
         GenlabError: the run monitored nothing, or that checkpoint is damaged.
     """
-    values = {step: _monitored(folder, step) for step in saved_steps(folder)}
-    known = {step: value for step, value in values.items() if value is not None}
-    if not known:
+    step = _best_step(folder)
+    if step is None:
         raise GenlabError(f"{folder} has no best checkpoint: the run's config sets no train.monitor")
-    return read_checkpoint(folder, min(known, key=known.__getitem__))
+    return read_checkpoint(folder, step)
 
 
 def saved_steps(folder: Path) -> list[int]:
@@ -137,6 +140,8 @@ def read_checkpoint(folder: Path, step: int) -> Checkpoint:
     """
     path = folder / f"{PREFIX}{step:08d}"
     record = _read_record(path / STATE)
+    if record["step"] != step:
+        raise DamagedCheckpoint(f"{path} is really of step {record['step']}: give it its name back")
     tensors = {}
     for name, expected in record["sha256"].items():
         try:
@@ -149,7 +154,8 @@ def read_checkpoint(folder: Path, step: int) -> Checkpoint:
             tensors[name] = load(content)
         except SafetensorError as error:
             raise DamagedCheckpoint(f"{path / name} is damaged ({error})") from None
-    return Checkpoint(record["step"], record["monitored"], record, tensors)
+    monitored = record["monitored"] and (record["monitored"][0], record["monitored"][1])
+    return Checkpoint(step, monitored, record, tensors)
 
 
 def restore(checkpoint: Checkpoint, state: TrainingState) -> None:
@@ -169,9 +175,9 @@ def restore(checkpoint: Checkpoint, state: TrainingState) -> None:
     for name, optimiser in state.optimisers.items():
         _restore_optimiser(optimiser.optimizer, training, f"{name}.")
     if state.ema is not None:
-        load_weights(state.ema.averaged.module, checkpoint.tensors[AVERAGED])
+        load_weights(state.ema.averaged.module, checkpoint.tensors.get(AVERAGED, {}))
         state.ema.num_updates = checkpoint.record["ema_updates"]
-    if state.accelerator.scaler is not None:
+    if state.accelerator.scaler is not None and checkpoint.record["scaler"] is not None:
         state.accelerator.scaler.load_state_dict(checkpoint.record["scaler"])
     state.step, state.seconds = checkpoint.step, checkpoint.record["seconds"]
     restore_python_random_state(checkpoint.record["random"])
@@ -194,7 +200,7 @@ def load_weights(networks: nn.Module, tensors: dict[str, Tensor]) -> None:
         ) from None
 
 
-def _contents(state: TrainingState, monitored: float | None) -> Iterator[tuple[str, bytes]]:
+def _contents(state: TrainingState, monitored: tuple[str, float] | None) -> Iterator[tuple[str, bytes]]:
     """Each file of a checkpoint: its name and what is in it, ``state.json`` last."""
     training = {f"random/{i}": tensor for i, tensor in enumerate(state.random or [])}
     for name, optimiser in state.optimisers.items():
@@ -261,12 +267,18 @@ def _hash(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def _monitored(folder: Path, step: int) -> float | None:
-    try:
-        value: float | None = _read_record(folder / f"{PREFIX}{step:08d}" / STATE)["monitored"]
-    except DamagedCheckpoint:
+def _best_step(folder: Path) -> int | None:
+    """The step with the lowest value of what the newest checkpoint monitors."""
+    found: dict[int, tuple[str, float]] = {}
+    for step in saved_steps(folder):
+        with suppress(DamagedCheckpoint):
+            monitored = _read_record(folder / f"{PREFIX}{step:08d}" / STATE)["monitored"]
+            if monitored is not None:
+                found[step] = monitored
+    if not found:
         return None
-    return value
+    name, _ = found[max(found)]
+    return min((step for step in found if found[step][0] == name), key=lambda step: found[step][1])
 
 
 def _prune(folder: Path, keep: int) -> None:
@@ -274,9 +286,7 @@ def _prune(folder: Path, keep: int) -> None:
     for leftover in folder.glob(".*"):
         shutil.rmtree(leftover, ignore_errors=True)
     steps = saved_steps(folder)
-    values = {step: value for step in steps if (value := _monitored(folder, step)) is not None}
-    kept = {*steps[-keep:], *([min(values, key=values.__getitem__)] if values else [])}
-    for step in set(steps) - kept:
+    for step in set(steps) - {*steps[-keep:], _best_step(folder)}:
         delete_folder(folder / f"{PREFIX}{step:08d}")
 
 

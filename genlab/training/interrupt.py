@@ -11,6 +11,10 @@ from types import FrameType
 from genlab.training.ranks import processes
 
 
+class Stopped(KeyboardInterrupt):
+    """Training was stopped on request, and has said so: nothing more needs to be said."""
+
+
 class StopWish:
     """Whether somebody has asked for a stop.
 
@@ -32,7 +36,9 @@ def stop_wish() -> Iterator[StopWish]:
     if threading.current_thread() is not threading.main_thread():
         yield wish
         return
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    # Who runs in the background is deaf to Ctrl-C on purpose.
+    before = {s: handler for s, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
 
     first = 0.0
 

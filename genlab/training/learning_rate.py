@@ -6,7 +6,7 @@ from genlab.config import TrainConfig
 
 
 def learning_rate(step: int, total: int, config: TrainConfig) -> float:
-    """The rate of a step: a linear rise over the warm-up, then constant, or half a cosine down to 0.
+    """The rate of a step: a linear rise over the warm-up, then constant, or half a cosine towards 0.
 
     Args:
         step: from 1 to ``total``.

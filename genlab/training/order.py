@@ -42,6 +42,16 @@ def save_interval(dataset: Dataset, config: TrainConfig) -> int:
     return max(steps_per_epoch(dataset, config), 200)
 
 
+def check_shares(dataset: Dataset, config: TrainConfig) -> None:
+    """Raise GenlabError if there are not enough images to give every batch of a step one."""
+    parts = config.gradient_accumulation_steps * int(processes().num_processes)
+    if len(dataset) < parts:
+        raise GenlabError(
+            f"{len(dataset)} images cannot fill the {parts} batches of a step (train.gradient_accumulation_"
+            "steps times the number of processes): use fewer"
+        )
+
+
 def batches(dataset: Dataset, config: TrainConfig, first_step: int = 1) -> Iterator[list[Batch]]:
     """For each step from ``first_step`` on, without end, this process's batches: images and labels.
 
@@ -52,13 +62,9 @@ def batches(dataset: Dataset, config: TrainConfig, first_step: int = 1) -> Itera
     Raises:
         GenlabError: there are not enough images to give every batch one.
     """
+    check_shares(dataset, config)
     size, ranks = images_per_step(config), processes()
     parts = config.gradient_accumulation_steps * ranks.num_processes
-    if len(dataset) < parts:
-        raise GenlabError(
-            f"{len(dataset)} images cannot be shared by {ranks.num_processes} processes with "
-            f"{config.gradient_accumulation_steps} batches a step each: use fewer"
-        )
     first_epoch, first = divmod(first_step - 1, steps_per_epoch(dataset, config))
     generator = torch.Generator().manual_seed(config.seed)
     for _ in range(first_epoch):

@@ -9,7 +9,7 @@ from genlab.config import TrainConfig
 from genlab.data import Dataset
 from genlab.errors import GenlabError, did_you_mean
 from genlab.training.checkpoint import save_checkpoint
-from genlab.training.interrupt import stop_wish
+from genlab.training.interrupt import Stopped, stop_wish
 from genlab.training.loop import Step, train
 from genlab.training.order import save_interval, total_steps
 from genlab.training.ranks import any_process, processes
@@ -39,18 +39,22 @@ def train_and_record(
         draw_sheet: draws samples from the family as it is and returns a PNG.
 
     Raises:
-        KeyboardInterrupt: somebody asked to stop; the last step is saved.
+        Stopped: somebody asked to stop; the last step is saved.
         GenlabError: as ``train``; ``config.monitor`` is not logged; a file cannot be written.
     """
     dataset, held_out = hold_out(dataset, config.validation_images)
     total, interval = total_steps(dataset, config), save_interval(dataset, config)
     writes = processes().is_main_process
-    with stop_wish() as wish, _tracker(config, folder, writes) as track:
+    with stop_wish() as wish, _tracker(config, folder, writes, state.step) as track:
         for step in train(state.family, dataset, config, state=state):
             stop, last = any_process(wish.made), step.step == total
             keep = stop or last or step.step % (config.checkpoint_every or interval) == 0
             draw = stop or last or step.step % (config.sample_every or interval) == 0
+            if step.step == 1:
+                _refuse_unknown(config.monitor, step, bool(len(held_out)))
             if writes:
+                if keep or draw:
+                    folder.refuse_if_gone()
                 with _averaged(state) if keep or draw else nullcontext():
                     if keep and len(held_out):
                         losses = validation_losses(state.family, held_out, config.batch_size)
@@ -69,7 +73,7 @@ def train_and_record(
                 folder.summarise(steps=step.step, seconds=round(step.seconds, 1), finished=last)
             yield step
             if stop and not last:
-                raise KeyboardInterrupt
+                raise Stopped
 
 
 @contextmanager
@@ -82,24 +86,31 @@ def _averaged(state: TrainingState) -> Iterator[None]:
     networks.train()
 
 
-def _monitored(history: Sequence[Step], name: str | None, interval: int) -> float | None:
+def _refuse_unknown(monitor: str | None, first: Step, held_out: bool) -> None:
+    """Complain of a name that will never be logged, at the first step rather than at the first checkpoint."""
+    known = [*first.losses, *(f"validation/{name}" for name in first.losses if held_out)]
+    if monitor is not None and monitor not in known and monitor not in first.losses:
+        more = "" if held_out else " (validation/... needs train.validation_images)"
+        raise GenlabError(f"train.monitor {monitor!r} is not logged: {did_you_mean(monitor, known)}{more}")
+
+
+def _monitored(history: Sequence[Step], name: str | None, interval: int) -> tuple[str, float] | None:
     """How good the last step's weights are: a validation loss, or a mean of training losses.
 
     A training loss is averaged over the steps since the checkpoint before, as one batch says little.
     """
-    last = history[-1].losses
     if name is None:
         return None
-    if name not in last:
-        raise GenlabError(f"train.monitor {name!r} is not logged: {did_you_mean(name, last)}")
     if name.startswith("validation/"):
-        return last[name]
-    return fmean(step.losses[name] for step in history[-interval:])
+        return name, history[-1].losses[name]
+    return name, fmean(step.losses[name] for step in history[-interval:])
 
 
 @contextmanager
-def _tracker(config: TrainConfig, folder: RunFolder, writes: bool) -> Iterator[Callable[[Step], None]]:
-    """What sends a step's losses to the tracker that the config names."""
+def _tracker(
+    config: TrainConfig, folder: RunFolder, writes: bool, step: int
+) -> Iterator[Callable[[Step], None]]:
+    """What sends a step's losses to the tracker that the config names; it forgets those after ``step``."""
     if config.tracker == "none" or not writes:
         yield lambda step: None
         return
@@ -108,7 +119,7 @@ def _tracker(config: TrainConfig, folder: RunFolder, writes: bool) -> Iterator[C
 
     if not is_tensorboard_available():
         raise GenlabError("train.tracker tensorboard: install it first, pip install tensorboard")
-    tracker = TensorBoardTracker("tensorboard", logging_dir=folder.path)
+    tracker = TensorBoardTracker("tensorboard", logging_dir=folder.path, purge_step=step + 1)
     getattr(tracker, "start", lambda: None)()  # older versions of accelerate start when they are made
     try:
         yield lambda step: tracker.log(dict(step.losses), step=step.step)

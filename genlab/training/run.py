@@ -13,8 +13,10 @@ The folder appears whole, with its config, before training begins: whatever happ
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from genlab.config import Settings, write_settings
 from genlab.errors import GenlabError
-from genlab.files import rename_folder, write_aside
+from genlab.files import flush_folder, write_aside
 from genlab.training.loop import Step
 
 CONFIG, METRICS, SUMMARY, SHEET = "config.yaml", "metrics.jsonl", "run.json", "samples.png"
@@ -31,9 +33,20 @@ CHECKPOINTS, SHEETS, LOCK = "checkpoints", "samples", ".lock"
 
 def refuse_existing(path: Path) -> None:
     """Raise GenlabError if there is something at the path: no earlier run is written over."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        hint = f", go on with it (genlab resume {path})" if (path / CONFIG).is_file() else ""
+    if path.name in ("", ".."):
+        raise GenlabError(f"{path} is the folder you are in or around: name a new one, runs/mine say")
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise GenlabError(f"cannot make the folder {path}: {error.strerror}") from None
+    if taken:
+        hint = f", go on with it ({resume_command(path)})" if (path / CONFIG).is_file() else ""
         raise GenlabError(f"{path} exists already: name another folder for the run{hint}, or delete it")
+
+
+def resume_command(path: Path) -> str:
+    """What to type to go on with a run."""
+    return f"genlab resume {shlex.quote(str(path))}"
 
 
 class RunFolder:
@@ -62,9 +75,10 @@ class RunFolder:
             aside.mkdir(parents=True)
             write_settings(config, aside / CONFIG)
             write_aside(aside / SUMMARY, json.dumps(summary, indent=2) + "\n")
+            flush_folder(aside)
             if path.exists():
                 path.rmdir()  # an empty folder that somebody has made for us
-            rename_folder(aside, path)
+            os.rename(aside, path)  # fails if another process was quicker
         except OSError as error:
             raise GenlabError(f"cannot make the folder {path}: {error.strerror}") from None
         return cls(path)
@@ -83,9 +97,10 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         """Let go of the lock."""
-        if self._metrics is not None:
-            self._metrics.close()
         self._lock.release()
+        if self._metrics is not None:
+            with suppress(OSError):  # on a full disk; `log` has said so
+                self._metrics.close()
 
     def rewind(self, step: int) -> list[Step]:
         """Cut the loss history after a step, from which the run goes on, and return what is left.
@@ -96,35 +111,63 @@ class RunFolder:
         if path.exists():
             history = [record for record in read_metrics(self.path) if record.step <= step]
             lines = path.read_text("utf-8").splitlines(keepends=True)
-            write_aside(path, "".join(lines[: len(history)]))
-        self._metrics = path.open("a", encoding="utf-8", buffering=1)
+            kept = "".join(f"{line.rstrip()}\n" for line in lines[: len(history)])
+            with _writing(path):
+                write_aside(path, kept)
+        with _writing(path):
+            self._metrics = path.open("a", encoding="utf-8", buffering=1)
         return history
 
     def log(self, step: Step) -> None:
         """Append one step to the loss history."""
         assert self._metrics is not None
         line = {"step": step.step, "epoch": step.epoch, "seconds": round(step.seconds, 4)}
-        self._metrics.write(json.dumps({**line, **step.losses}) + "\n")
+        with _writing(self.path / METRICS):
+            self._metrics.write(json.dumps({**line, **step.losses}) + "\n")
 
     def flush_log(self) -> None:
         """Wait until the disk has the loss history: a checkpoint must not be ahead of it."""
         assert self._metrics is not None
-        self._metrics.flush()
-        os.fsync(self._metrics.fileno())
+        with _writing(self.path / METRICS):
+            self._metrics.flush()
+            os.fsync(self._metrics.fileno())
 
     def summarise(self, **changes: Any) -> None:
         """Change entries of ``run.json``."""
-        write_aside(self.path / SUMMARY, json.dumps(read_summary(self.path) | changes, indent=2) + "\n")
+        with _writing(self.path / SUMMARY):
+            write_aside(self.path / SUMMARY, json.dumps(read_summary(self.path) | changes, indent=2) + "\n")
 
     def save_sheet(self, png: bytes, step: int) -> None:
         """Keep a sheet of samples drawn after a step."""
-        (self.path / SHEETS).mkdir(exist_ok=True)
-        write_aside(self.path / SHEETS / f"step-{step:08d}.png", png)
-        write_aside(self.path / SHEET, png)
+        with _writing(self.path / SHEETS):
+            (self.path / SHEETS).mkdir(exist_ok=True)
+            write_aside(self.path / SHEETS / f"step-{step:08d}.png", png)
+            write_aside(self.path / SHEET, png)
+
+    def refuse_if_gone(self) -> None:
+        """Raise GenlabError if the folder is no longer where it was: nothing is built in its place."""
+        if not (self.path / CONFIG).is_file():
+            raise GenlabError(
+                f"{self.path} was moved or deleted while it trained: resume it where it lies now, it goes on "
+                "from its last checkpoint"
+            )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """A full or read-only disk as one line."""
+    try:
+        yield
+    except OSError as error:
+        raise GenlabError(
+            f"cannot write {path} ({error.strerror}): the checkpoints are whole, make room and resume"
+        ) from None
 
 
 def is_locked(path: Path) -> bool:
     """Whether a process is training this run now."""
+    if not (path / LOCK).exists():
+        return False  # and listing runs leaves nothing behind
     lock = FileLock(path / LOCK)
     try:
         with lock.acquire(blocking=False):
@@ -147,14 +190,29 @@ def read_metrics(folder: Path) -> Iterator[Step]:
     except (OSError, UnicodeDecodeError):
         raise GenlabError(f"{path} cannot be read: it should be lines of JSON") from None
     for number, line in enumerate(lines, start=1):
-        if not line.endswith("\n"):
-            return  # the process was killed as it wrote
         try:
             record = json.loads(line)
             step, epoch, seconds = (record.pop(name) for name in ("step", "epoch", "seconds"))
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise GenlabError(f"{path}, line {number} is damaged: delete that line") from None
+            numbers = [epoch, seconds, *record.values()]
+            whole = type(step) is int and all(type(value) in (int, float) for value in numbers)
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+            whole = False
+        if not whole:
+            if number == len(lines) and not line.endswith("\n"):
+                return  # the process was killed as it wrote
+            raise GenlabError(f"{path}, line {number} is damaged: delete that line")
         yield Step(step, epoch, record, seconds)
+
+
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "dataset": str, "fingerprint": str, "data_root": (str, type(None)), "settings": dict,
+    "steps": int, "total_steps": int, "finished": bool, "sessions": list,
+}  # fmt: skip
+
+
+def _well_formed(summary: Mapping[str, Any]) -> bool:
+    kinds = all(isinstance(summary[key], kind) for key, kind in _KINDS.items() if key in summary)
+    return kinds and all(isinstance(session, dict) for session in summary.get("sessions", []))
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -163,9 +221,9 @@ def read_summary(folder: Path) -> dict[str, Any]:
         summary = json.loads((folder / SUMMARY).read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         summary = None
-    if not isinstance(summary, dict):
+    if not isinstance(summary, dict) or not _well_formed(summary):
         raise GenlabError(f"{folder / SUMMARY} is damaged: delete it, or train the run again")
     return summary
 

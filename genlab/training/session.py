@@ -7,12 +7,13 @@ from genlab.config import Settings, TrainConfig, write_settings
 from genlab.data import Dataset
 from genlab.training.checkpoint import saved_steps
 from genlab.training.environment import environment
+from genlab.training.interrupt import Stopped
 from genlab.training.loop import Step, TrainingDiverged
 from genlab.training.order import total_steps
 from genlab.training.progress import in_notebook, say, with_live_plot, with_progress
 from genlab.training.ranks import processes
 from genlab.training.record import train_and_record
-from genlab.training.run import CHECKPOINTS, CONFIG, RunFolder, read_summary
+from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, RunFolder, read_summary, resume_command
 from genlab.training.state import TrainingState
 from genlab.training.validation import hold_out
 
@@ -44,9 +45,13 @@ def train_session(
     total, history = total_steps(kept, config), list[Step]()
     if writes():
         history = folder.rewind(state.step)
+        if len(history) < state.step:
+            say(f"{state.step - len(history)} of the {state.step} steps made are missing in {METRICS}.")
     if state.step >= total:
         name = "epochs" if config.max_steps is None else "max_steps"
-        say(f"{folder.path} is finished: to train longer, genlab resume {folder.path} --set train.{name}=N")
+        say(f"{folder.path} has made {state.step} of {total} steps: to train longer, --set train.{name}=N")
+        if writes() and not read_summary(folder.path).get("finished"):
+            folder.summarise(steps=state.step, finished=True)  # it was killed between its last two writes
     elif writes():
         _begin(folder, state, settings, total)
 
@@ -54,13 +59,14 @@ def train_session(
     with finished(state):
         try:
             if state.step < total:
-                for _ in watched(steps, history, total, live_plot):
+                for _ in watched(steps, history, state.step, total, live_plot):
                     pass
         except KeyboardInterrupt:
-            say(f"Stopped; {_saved(folder)}: genlab resume {folder.path} goes on from there.")
-            raise
+            say(f"Stopped; {_saved(folder)}: {resume_command(folder.path)} goes on from there.")
+            raise Stopped from None
         except TrainingDiverged as error:
-            raise TrainingDiverged(f"{error}; {_saved(folder)}, genlab resume --set can change it") from None
+            hint = f"{_saved(folder)}, {resume_command(folder.path)} --set ... goes on from there"
+            raise TrainingDiverged(f"{error}; {hint}") from None
     return history
 
 
@@ -76,12 +82,16 @@ def _begin(folder: RunFolder, state: TrainingState, settings: Settings, total: i
             say(f"Another environment ({'; '.join(changed)}): the run goes on, but not to the bit.")
         say(f"Going on after step {state.step} of {total}.")
     sessions = [*sessions, {"from_step": state.step, **now}]
-    folder.summarise(sessions=sessions, total_steps=total, finished=False)
+    folder.summarise(
+        settings=settings.model_dump(mode="json"), sessions=sessions, total_steps=total, finished=False
+    )
 
 
-def watched(steps: Iterator[Step], history: list[Step], total: int, live_plot: bool | None) -> Iterator[Step]:
-    """The same steps behind a progress bar, and over a live plot: by default in a notebook."""
-    steps = with_progress(steps, len(history), total)
+def watched(
+    steps: Iterator[Step], history: list[Step], done: int, total: int, live_plot: bool | None
+) -> Iterator[Step]:
+    """The same steps behind a progress bar, and under a live plot: by default in a notebook."""
+    steps = with_progress(steps, done, total)
     plot = in_notebook() if live_plot is None else live_plot
     return with_live_plot(steps, history) if plot and writes() else steps
 

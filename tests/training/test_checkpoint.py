@@ -77,9 +77,9 @@ def read(folder: Path) -> Checkpoint:
 
 def test_everything_comes_back_to_the_bit(dataset: Dataset, tmp_path: Path) -> None:
     saved, fresh = state_after(3, dataset), state_after(1, dataset)
-    save_checkpoint(tmp_path, saved, monitored=0.5, keep=2)
+    save_checkpoint(tmp_path, saved, monitored=("kl", 0.5), keep=2)
     checkpoint = read(tmp_path)
-    assert (checkpoint.step, checkpoint.monitored) == (3, 0.5)
+    assert (checkpoint.step, checkpoint.monitored) == (3, ("kl", 0.5))
     restore(checkpoint, fresh)
     assert_equal(everything(saved), everything(fresh))
 
@@ -126,7 +126,8 @@ def test_the_newest_and_the_best_are_kept(keep: int, dataset: Dataset, tmp_path:
     state, values = state_after(1, dataset), [5.0, 2.0, 4.0, None, 6.0, 3.0, 1.0, 8.0, 9.0, 9.0]
     for step, value in enumerate(values, start=1):
         state.step = step
-        save_checkpoint(tmp_path, state, monitored=value, keep=keep)
+        monitored = None if value is None else ("kl", value)
+        save_checkpoint(tmp_path, state, monitored=monitored, keep=keep)
         known = {s: v for s, v in enumerate(values[:step], start=1) if v is not None}
         lowest = min(known, key=known.__getitem__)
         assert set(saved_steps(tmp_path)) == {lowest, *range(max(1, step - keep + 1), step + 1)}

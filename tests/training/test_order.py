@@ -92,7 +92,7 @@ def test_data_smaller_than_a_step_is_one_short_step(
         sizes += [len(batch) for [batch] in seen(few, config, 1)]
     assert sizes == [2, 2]
     as_process(monkeypatch, 0, 6)
-    with pytest.raises(GenlabError, match="5 images cannot be shared by 6 processes"):
+    with pytest.raises(GenlabError, match="5 images cannot fill the 6 batches of a step"):
         next(batches(few, config))
 
 

@@ -48,7 +48,9 @@ def test_a_training_loss_is_averaged_since_the_last_checkpoint(dataset: Dataset,
     losses = [step.losses["reconstruction"] for step in read_metrics(tmp_path / "run")]
     for step in (5, 10):
         saved = read_checkpoint(tmp_path / "run" / CHECKPOINTS, step).monitored
-        assert saved == pytest.approx(sum(losses[step - 5 : step]) / 5)
+        assert saved is not None
+        assert saved[0] == "reconstruction"
+        assert saved[1] == pytest.approx(sum(losses[step - 5 : step]) / 5)
 
 
 def test_an_unknown_value_to_monitor_names_the_near_ones(dataset: Dataset, tmp_path: Path) -> None:

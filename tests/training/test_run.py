@@ -54,7 +54,7 @@ def test_a_start_that_was_killed_leaves_no_run(tmp_path: Path, monkeypatch: pyte
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("genlab.training.run.rename_folder", killed)
+        patch.setattr("genlab.training.run.os.rename", killed)
         with pytest.raises(SystemExit):
             RunFolder.create(tmp_path / "run", Settings(), {})
     assert not (tmp_path / "run").exists()
