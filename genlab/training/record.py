@@ -44,13 +44,13 @@ def train_and_record(
     """
     dataset, held_out = hold_out(dataset, config.validation_images)
     total, interval = total_steps(dataset, config), save_interval(dataset, config)
-    writes = processes().is_main_process
+    writes, first = processes().is_main_process, state.step + 1
     with stop_wish() as wish, _tracker(config, folder, writes, state.step) as track:
         for step in train(state.family, dataset, config, state=state):
             stop, last = any_process(wish.made), step.step == total
             keep = stop or last or step.step % (config.checkpoint_every or interval) == 0
             draw = stop or last or step.step % (config.sample_every or interval) == 0
-            if step.step == 1:
+            if step.step == first:
                 _refuse_unknown(config.monitor, step, bool(len(held_out)))
             if writes:
                 if keep or draw:
@@ -86,10 +86,10 @@ def _averaged(state: TrainingState) -> Iterator[None]:
     networks.train()
 
 
-def _refuse_unknown(monitor: str | None, first: Step, held_out: bool) -> None:
-    """Complain of a name that will never be logged, at the first step rather than at the first checkpoint."""
-    known = [*first.losses, *(f"validation/{name}" for name in first.losses if held_out)]
-    if monitor is not None and monitor not in known and monitor not in first.losses:
+def _refuse_unknown(monitor: str | None, step: Step, held_out: bool) -> None:
+    """Complain of a name that is never logged, at the first step rather than at the first checkpoint."""
+    known = [*step.losses, *(f"validation/{name}" for name in step.losses if held_out)]
+    if monitor is not None and monitor not in known:
         more = "" if held_out else " (validation/... needs train.validation_images)"
         raise GenlabError(f"train.monitor {monitor!r} is not logged: {did_you_mean(monitor, known)}{more}")
 

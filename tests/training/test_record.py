@@ -6,7 +6,7 @@ import torch
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.runs import fit
+from genlab.runs import fit, resume
 from genlab.training.checkpoint import best, read_checkpoint, saved_steps
 from genlab.training.run import CHECKPOINTS, SHEETS, read_metrics
 from genlab.training.validation import hold_out, validation_losses
@@ -54,8 +54,15 @@ def test_a_training_loss_is_averaged_since_the_last_checkpoint(dataset: Dataset,
 
 
 def test_an_unknown_value_to_monitor_names_the_near_ones(dataset: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(GenlabError, match=r"train\.monitor 'kll' is not logged: did you mean 'kl'"):
-        fit(config_for(monitor="kll", checkpoint_every=1), dataset, tmp_path / "run")
+    complaint = r"train\.monitor 'kll' is not logged: did you mean 'kl'"
+    with pytest.raises(GenlabError, match=complaint):
+        fit(config_for(monitor="kll"), dataset, tmp_path / "run")
+    assert list(read_metrics(tmp_path / "run")) == []  # said at the first step
+    with pytest.raises(GenlabError, match=r"needs train\.validation_images"):
+        fit(config_for(monitor="validation/kl"), dataset, tmp_path / "held-out")
+    fit(config_for(), dataset, tmp_path / "whole")
+    with pytest.raises(GenlabError, match=complaint):
+        resume(tmp_path / "whole", {"train.monitor": "kll", "train.max_steps": 12}, dataset=dataset)
 
 
 def test_sheets_come_from_the_averaged_weights(dataset: Dataset, tmp_path: Path) -> None:
