@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
+from genlab.files import delete_folder
 from genlab.runs import fit, resume
 from genlab.training.checkpoint import best, read_checkpoint, saved_steps
 from genlab.training.run import CHECKPOINTS, SHEETS, read_metrics
@@ -84,13 +86,20 @@ def test_sheets_come_from_the_averaged_weights(dataset: Dataset, tmp_path: Path)
 
 
 def test_tensorboard_gets_every_step(dataset: Dataset, tmp_path: Path) -> None:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     fit(config_for(tracker="tensorboard"), dataset, tmp_path / "run")
-    events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
     written = [(event.step, event.value) for event in events.Scalars("kl")]
     history = list(read_metrics(tmp_path / "run"))
     assert [step for step, _ in written] == [step.step for step in history]
     assert [value for _, value in written] == pytest.approx([step.losses["kl"] for step in history])
+
+
+def test_tensorboard_forgets_the_steps_that_are_made_again(dataset: Dataset, tmp_path: Path) -> None:
+    fit(config_for(tracker="tensorboard", checkpoint_every=4), dataset, tmp_path / "run")
+    delete_folder(tmp_path / "run" / CHECKPOINTS / "step-00000010")
+    resume(tmp_path / "run", dataset=dataset)
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("kl")] == list(range(1, 11))
 
 
 def test_a_tracker_that_is_not_installed(
