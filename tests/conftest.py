@@ -1,6 +1,7 @@
 """What every test gets: a tiny data set, no data on the disk, and no way to the network."""
 
 import os
+import signal
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ def away_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setattr("genlab.data.cache.project_dir", lambda: home)
     monkeypatch.setattr("genlab.data.published.subprocess", SimpleNamespace(run=refuse))
     published._failed_downloads.cache_clear()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job is deaf to it
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the models here are so small that a second thread only waits
     yield

@@ -67,7 +67,8 @@ def _read(file: Path, path: Path, stamp: str) -> dict[Split, Dataset] | None:
             for split in get_args(Split)
         }
         whole = about["stamp"] == stamp and about["checksum"] == _checksum(stamp, splits)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+    # safetensors opens the file twice: RuntimeError if another process has replaced it in between.
+    except (OSError, RuntimeError, SafetensorError, KeyError, TypeError, ValueError):
         return None
     return splits if whole else None
 

@@ -32,6 +32,9 @@ def load_own(name: str | Path, split: Split) -> Dataset:
     """
     try:
         path = Path(os.path.abspath(Path(name).expanduser()))
+    except RuntimeError:  # pathlib's word for a home directory that is not there
+        raise GenlabError(f"{name}: there is no such home directory, write the path in full") from None
+    try:
         if path.is_dir():
             files = idx.files_in(path)
             if files:
@@ -46,8 +49,6 @@ def load_own(name: str | Path, split: Split) -> Dataset:
         raise GenlabError(
             f"{at} cannot be read ({error.strerror or error}): is it there, and may you read it?"
         ) from None
-    except RuntimeError:  # from expanduser
-        raise GenlabError(f"{name}: there is no such home directory, write the path in full") from None
     if there:
         raise GenlabError(f"{path} is neither a folder nor an .npz file: name the folder of the classes")
     raise GenlabError(f"{path} does not exist (only {_nearest_folder(path)} does): correct the path")
