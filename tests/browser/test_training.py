@@ -26,7 +26,7 @@ def page(browser: Browser, lab: str, lab_folder: Path, artifacts: Path) -> Itera
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab_folder / "training.ipynb")
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.set_default_timeout(20_000)
-    page.goto(f"{lab}/lab/tree/training.ipynb")
+    page.goto(f"{lab}/lab/workspaces/training/tree/training.ipynb")  # else notebook 05 is open there too
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=MINUTES)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTES)
     yield page
