@@ -1,0 +1,97 @@
+"""The judges: small classifiers whose features measure images (notebook 04).
+
+There are two, of different make, so that a verdict can be checked: a ranking that holds for one and
+not for the other is no result. Both are trained on real images only and have never seen a generated
+one before they judge it.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+FEATURES = 64
+
+
+class Judge(nn.Module):
+    """A classifier whose last hidden layer is the space in which images are compared.
+
+    Args:
+        num_classes: how many classes.
+    """
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        self.body = self.build_body()
+        self.head = nn.Linear(FEATURES, num_classes)
+
+    def build_body(self) -> nn.Module:
+        """The layers from an image (N, 1, 28, 28) to its features (N, 64)."""
+        raise NotImplementedError
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, 28, 28) in [-1, 1] to logits (N, num_classes)."""
+        logits: Tensor = self.head(self.body(images))
+        return logits
+
+
+def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
+    """3x3, then normalised over the batch and rectified (Ioffe and Szegedy 2015, arXiv:1502.03167)."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(),
+    )
+
+
+class PlainJudge(Judge):
+    """Convolutions and pooling down to 7x7, then one hidden layer that sees where things are."""
+
+    def build_body(self) -> nn.Module:
+        """See ``Judge``."""
+        return nn.Sequential(
+            convolution(1, 16),
+            nn.MaxPool2d(2),
+            convolution(16, 32),
+            convolution(32, 32),
+            nn.MaxPool2d(2),
+            convolution(32, 64),
+            convolution(64, 64),
+            nn.Flatten(),
+            nn.Linear(64 * 7 * 7, FEATURES),
+            nn.ReLU(),
+        )
+
+
+class ResidualJudge(Judge):
+    """Residual blocks with strides, then the mean over all places (He et al. 2016, arXiv:1512.03385)."""
+
+    def build_body(self) -> nn.Module:
+        """See ``Judge``."""
+        return nn.Sequential(
+            convolution(1, 24),
+            Residual(24, 48),
+            Residual(48, 64),
+            Residual(64, FEATURES),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+
+
+class Residual(nn.Module):
+    """Two convolutions and a shortcut; half the resolution comes out, but for equal widths."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        stride = 1 if channels_in == channels_out else 2
+        self.first = convolution(channels_in, channels_out, stride)
+        self.second = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels_out)
+        self.shortcut = (
+            nn.Identity() if stride == 1 else nn.Conv2d(channels_in, channels_out, 1, stride=2, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C_in, H, W) to (N, C_out, H/2, W/2), or the same size for equal widths."""
+        return F.relu(self.norm(self.second(self.first(x))) + self.shortcut(x))
+
+
+JUDGES: dict[str, type[Judge]] = {"plain": PlainJudge, "residual": ResidualJudge}
