@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from genlab.errors import GenlabError
+from genlab.evaluation.kernel import kernel_distance, squared_mmd
+
+
+def by_pairs(a: torch.Tensor, b: torch.Tensor) -> float:
+    """The unbiased estimate by its definition, one pair at a time."""
+
+    def kernel(x: torch.Tensor, y: torch.Tensor) -> float:
+        return (float(x @ y) / len(x) + 1) ** 3
+
+    n, m = len(a), len(b)
+    within_a = sum(kernel(a[i], a[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    within_b = sum(kernel(b[i], b[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
+    between = sum(kernel(x, y) for x in a for y in b) / (n * m)
+    return within_a + within_b - 2 * between
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (7, 12), (20, 15)])
+def test_equals_the_definition(n: int, m: int) -> None:
+    torch.manual_seed(n)
+    a, b = torch.randn(n, 3).double(), torch.randn(m, 3).double() + 0.5
+    assert squared_mmd(a, b).item() == pytest.approx(by_pairs(a, b), rel=1e-9)
+
+
+def test_the_whole_as_one_subset() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(30, 4), torch.randn(30, 4) + 1
+    one = kernel_distance(a, b, subsets=1, subset_size=30)
+    assert one.value == pytest.approx(squared_mmd(a.double(), b.double()).item(), rel=1e-9)
+
+
+def test_the_null_case_is_nothing_within_its_error() -> None:
+    torch.manual_seed(0)
+    values = []
+    for seed in range(20):
+        a, b = torch.randn(2000, 8), torch.randn(2000, 8)
+        values.append(kernel_distance(a, b, subsets=20, subset_size=200, seed=seed).value)
+    mean, spread = torch.tensor(values).mean(), torch.tensor(values).std() / 20**0.5
+    assert abs(mean) < 3 * spread
+    moved = kernel_distance(torch.randn(2000, 8), torch.randn(2000, 8) + 0.3, subsets=20, subset_size=200)
+    assert moved.value > 10 * moved.standard_error
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "size", "message"),
+    [
+        (torch.zeros(9, 2), torch.zeros(9, 3), 5, "should be"),
+        (torch.zeros(9, 2), torch.zeros(5, 2), 6, r"subset_size should be in 2\.\.5, got 6"),
+        (torch.zeros(9, 2), torch.full((9, 2), float("inf")), 5, "not finite"),
+    ],
+)
+def test_what_is_refused(a: torch.Tensor, b: torch.Tensor, size: int, message: str) -> None:
+    with pytest.raises(GenlabError, match=message):
+        kernel_distance(a, b, subset_size=size)

@@ -1,0 +1,77 @@
+import pytest
+import torch
+
+from genlab.errors import GenlabError
+from genlab.evaluation.manifold import manifold, radii
+
+
+def brute_force(real: torch.Tensor, generated: torch.Tensor, k: int) -> tuple[float, float, float, float]:
+    """By the definitions, one pair at a time."""
+
+    def distance(x: torch.Tensor, y: torch.Tensor) -> float:
+        return (x - y).square().sum().sqrt().item()
+
+    def ball(cloud: torch.Tensor, i: int) -> float:
+        return sorted(distance(cloud[i], cloud[j]) for j in range(len(cloud)) if j != i)[k - 1]
+
+    real_balls = [ball(real, i) for i in range(len(real))]
+    own_balls = [ball(generated, j) for j in range(len(generated))]
+    between = [[distance(x, y) for y in generated] for x in real]
+    n, m = len(real), len(generated)
+    in_real = [sum(between[i][j] <= real_balls[i] for i in range(n)) for j in range(m)]
+    precision = sum(count > 0 for count in in_real) / m
+    density = sum(in_real) / (k * m)
+    recall = sum(any(between[i][j] <= own_balls[j] for j in range(m)) for i in range(n)) / n
+    coverage = sum(any(between[i][j] <= real_balls[i] for j in range(m)) for i in range(n)) / n
+    return precision, recall, density, coverage
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize(("n", "m", "shift"), [(40, 30, 0.0), (25, 50, 1.0), (30, 30, 4.0)])
+def test_all_four_equal_brute_force(n: int, m: int, shift: float, k: int) -> None:
+    torch.manual_seed(n + k)
+    real, generated = torch.randn(n, 4), torch.randn(m, 4) * 0.7 + shift
+    ours = manifold(real, generated, k)
+    assert (ours.precision, ours.recall, ours.density, ours.coverage) == pytest.approx(
+        brute_force(real, generated, k), abs=1e-6
+    )
+
+
+def test_slices_make_no_difference() -> None:
+    torch.manual_seed(0)
+    points = torch.randn(2300, 3)
+    expected = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").sort(1).values[:, 5]
+    assert torch.equal(radii(points, 5), expected)
+
+
+def test_the_null_case_is_calibrated() -> None:
+    """Real against real: coverage is 1 - (N-1)...(N-k)/((N+M-1)...(N+M-k)), .969 at k 5; density is 1."""
+    values = []
+    for seed in range(10):
+        torch.manual_seed(seed)
+        values.append(manifold(torch.randn(1000, 8), torch.randn(1000, 8), 5))
+    assert sum(v.coverage for v in values) / 10 == pytest.approx(0.969, abs=0.004)
+    assert sum(v.density for v in values) / 10 == pytest.approx(1, abs=0.03)
+
+
+def test_copies_and_a_missing_half_are_told_apart() -> None:
+    torch.manual_seed(0)
+    real = torch.cat([torch.randn(300, 4) - 5, torch.randn(300, 4) + 5])
+    half = manifold(real, torch.randn(600, 4) - 5)
+    assert half.precision > 0.9
+    assert half.recall < 0.6
+    assert half.coverage < 0.6
+    assert manifold(real, real.clone()).coverage == 1
+
+
+@pytest.mark.parametrize(
+    ("real", "generated", "k", "message"),
+    [
+        (torch.zeros(9, 2), torch.zeros(9, 3), 5, "should be"),
+        (torch.zeros(9, 2), torch.zeros(5, 2), 5, r"k should be in 1\.\.4, got 5"),
+        (torch.zeros(9, 2), torch.full((9, 2), float("nan")), 5, "not finite"),
+    ],
+)
+def test_what_is_refused(real: torch.Tensor, generated: torch.Tensor, k: int, message: str) -> None:
+    with pytest.raises(GenlabError, match=message):
+        manifold(real, generated, k)
