@@ -67,9 +67,9 @@ class ResidualJudge(Judge):
     def build_body(self) -> nn.Module:
         """See ``Judge``."""
         return nn.Sequential(
-            convolution(1, 24),
-            Residual(24, 48),
-            Residual(48, 64),
+            convolution(1, 16),
+            Residual(16, 32),
+            Residual(32, 64),
             Residual(64, FEATURES),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
@@ -77,20 +77,17 @@ class ResidualJudge(Judge):
 
 
 class Residual(nn.Module):
-    """Two convolutions and a shortcut; half the resolution comes out, but for equal widths."""
+    """Two convolutions and a shortcut; half the resolution comes out."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        stride = 1 if channels_in == channels_out else 2
-        self.first = convolution(channels_in, channels_out, stride)
+        self.first = convolution(channels_in, channels_out, stride=2)
         self.second = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels_out)
-        self.shortcut = (
-            nn.Identity() if stride == 1 else nn.Conv2d(channels_in, channels_out, 1, stride=2, bias=False)
-        )
+        self.shortcut = nn.Conv2d(channels_in, channels_out, 1, stride=2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C_in, H, W) to (N, C_out, H/2, W/2), or the same size for equal widths."""
+        """(N, C_in, H, W) to (N, C_out, H/2, W/2), rounded up."""
         return F.relu(self.norm(self.second(self.first(x))) + self.shortcut(x))
 
 
