@@ -70,6 +70,9 @@ class TrainConfig(Settings):
     max_steps: int | None = Field(
         None, ge=1, description="train for so many steps, whatever the epochs; none: the epochs decide"
     )
+    max_seconds: float | None = Field(
+        None, gt=0, description="stop earlier, after so many seconds of steps in all sessions; none: no limit"
+    )
     batch_size: int = Field(128, ge=1, description="images per step, in each process")
     gradient_accumulation_steps: int = Field(
         1, ge=1, description="batches whose gradients are averaged before a step"
@@ -109,6 +112,15 @@ class TrainConfig(Settings):
     @classmethod
     def _no_is_a_word_here(cls, value: Any) -> Any:
         return "no" if value is False else value  # YAML reads a plain no as False
+
+    @model_validator(mode="after")
+    def _a_cosine_needs_a_known_end(self) -> "TrainConfig":
+        if self.max_seconds is not None and self.lr_schedule == "cosine":
+            raise ValueError(
+                "max_seconds needs lr_schedule 'constant': a cosine falls towards a last step that must be "
+                "known, use max_steps"
+            )
+        return self
 
 
 S = TypeVar("S", bound=Settings)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from genlab import plots
+from genlab.bars import in_notebook
 from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError, did_you_mean
@@ -21,7 +22,7 @@ from genlab.sampling import sample_in_batches, sample_sheet
 from genlab.training.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest, restore
 from genlab.training.loop import Step, check_labels, train
 from genlab.training.order import check_shares, total_steps
-from genlab.training.progress import in_notebook, say, show_losses
+from genlab.training.progress import say, show_losses
 from genlab.training.run import (
     CHECKPOINTS,
     CONFIG,
@@ -38,8 +39,8 @@ from genlab.zoo import Config, build, load_config
 
 # Settings that may change between two sessions of a run: none decides what was learned before.
 CHANGEABLE = (
-    "epochs", "max_steps", "lr", "lr_schedule", "lr_warmup_steps", "clip_grad_norm", "mixed_precision",
-    "monitor", "checkpoint_every", "keep_checkpoints", "sample_every", "tracker",
+    "epochs", "max_steps", "max_seconds", "lr", "lr_schedule", "lr_warmup_steps", "clip_grad_norm",
+    "mixed_precision", "monitor", "checkpoint_every", "keep_checkpoints", "sample_every", "tracker",
 )  # fmt: skip
 
 
@@ -88,7 +89,8 @@ def fit(
     with finished(state):
         history: list[Step] = []
         steps = train(family, part, config.train, state=state)
-        for step in watched(steps, history, 0, total_steps(part, config.train), live_plot):
+        total, limit = total_steps(part, config.train), config.train.max_seconds
+        for step in watched(steps, history, 0, total, limit, live_plot):
             history.append(step)
     return family, history
 
@@ -184,9 +186,10 @@ def sample(
 
     Args:
         run, checkpoint: as for ``load``.
-        n, seed, label: as for ``genlab.sampling.sample_in_batches``.
+        n, seed: as for ``genlab.sampling.sample_in_batches``.
+        label: one class for all; classes are drawn uniformly if left out.
     """
-    return sample_in_batches(load(run, checkpoint), n, seed=seed, label=label)
+    return sample_in_batches(load(run, checkpoint), n, seed=seed, labels=label)
 
 
 def fit_or_load(

@@ -1,20 +1,26 @@
 """Many samples from any model, and the files they go to."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from genlab import plots
+from genlab.bars import bar
+from genlab.data import to_unit
 from genlab.errors import GenlabError
-from genlab.family import Family
+from genlab.family import Family, Walks
 
 
 def sample_in_batches(
-    family: Family, n: int, *, seed: int = 0, label: int | None = None, batch_size: int = 500
+    family: Family,
+    n: int,
+    *,
+    seed: int = 0,
+    labels: Tensor | int | None = None,
+    num_inference_steps: int | None = None,
+    batch_size: int = 500,
 ) -> Tensor:
     """``n`` images in [0, 1], (n, 1, 28, 28), on the CPU, drawn a batch at a time behind a progress bar.
 
@@ -22,19 +28,36 @@ def sample_in_batches(
         family: any model.
         n: how many, at least 1.
         seed: decides all of them; the batch size does too.
-        label: one class for all; classes are drawn uniformly if left out.
+        labels: the class of each, int64 (n,), or one class for all; drawn uniformly if left out.
+        num_inference_steps: of the sampler, for a model that walks from noise to image.
         batch_size: how many at once: memory stays bounded by it.
+
+    Raises:
+        GenlabError: a number of steps that the model cannot make; labels as for ``Family.sample``.
     """
     generator = torch.Generator().manual_seed(seed)
+    if isinstance(labels, int):
+        labels = torch.full((n,), labels)
     drawn: list[Tensor] = []
-    file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
-    with tqdm(total=n, unit=" images", file=file, disable=n <= batch_size) as bar:
+    with bar(n, "images", what="samples", hidden=n <= batch_size) as progress:
         for start in range(0, n, batch_size):
             size = min(batch_size, n - start)
-            labels = None if label is None else torch.full((size,), label)
-            drawn.append(family.sample(size, labels=labels, generator=generator).cpu())
-            bar.update(size)
+            part = None if labels is None else labels[start : start + size]
+            drawn.append(_draw(family, size, part, generator, num_inference_steps).cpu())
+            progress.update(size)
     return torch.cat(drawn)
+
+
+def _draw(
+    family: Family, n: int, labels: Tensor | None, generator: torch.Generator, steps: int | None
+) -> Tensor:
+    if steps is None:
+        return family.sample(n, labels=labels, generator=generator)
+    if not isinstance(family, Walks):
+        raise GenlabError("this model draws an image in one step: leave num_inference_steps out")
+    for state in family.trajectory(n, labels=labels, generator=generator, num_inference_steps=steps):
+        x = state.x
+    return to_unit(x)
 
 
 def sample_sheet(family: Family, seed: int = 0) -> Tensor:

@@ -600,12 +600,21 @@ def test_unknown_config_names() -> None:
     [
         {"epochs": 0}, {"max_steps": 0}, {"batch_size": 0}, {"lr": 0}, {"clip_grad_norm": 0},
         {"ema_decay": 1}, {"ema_decay": 0}, {"mixed_precision": "fp8"}, {"seed": -1}, {"seed": 2**63},
-        {"adam_betas": (0.9, 1)},
+        {"adam_betas": (0.9, 1)}, {"max_seconds": 0}, {"max_seconds": float("inf")},
     ],
 )  # fmt: skip
 def test_what_cannot_train_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TrainConfig(**wrong)
+
+
+def test_seconds_and_a_cosine_do_not_go_together(file: Path) -> None:
+    text = error_in(file, VAE + "  max_seconds: 60\n  lr_schedule: cosine\n")
+    assert text == (
+        f"{file}, line 4: train: max_seconds needs lr_schedule 'constant': a cosine falls towards a last "
+        "step that must be known, use max_steps"
+    )
+    assert TrainConfig(max_seconds=0.5, lr_warmup_steps=3).max_seconds == 0.5
 
 
 def test_every_setting_explains_itself() -> None:

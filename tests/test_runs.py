@@ -3,6 +3,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +276,37 @@ def test_a_finished_run_can_be_trained_longer(
         0,
         5,
     ]
+
+
+def test_a_run_that_has_used_its_seconds_is_finished_and_can_have_more(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a clock on which every step takes half a second."""
+    monkeypatch.setattr("genlab.training.loop.perf_counter", count(100, 0.5).__next__)
+    folder, summary = tmp_path / "run", tmp_path / "run" / SUMMARY
+    fit(config_for("gan", epochs=4, max_seconds=3.1, checkpoint_every=50), dataset, folder)
+    assert "7/7" in capsys.readouterr().err
+    assert saved_steps(folder / CHECKPOINTS) == [7]
+    assert [path.name for path in (folder / SHEETS).iterdir()] == ["step-00000007.png"]
+    told = json.loads(summary.read_text())
+    assert (told["finished"], told["steps"], told["seconds"]) == (True, 7, 3.5)
+    [info] = list_runs(tmp_path)
+    assert (info.status, info.steps, info.total_steps) == ("finished", 7, 20)
+
+    before = contents(folder)
+    summary.write_text(json.dumps(told | {"finished": False}, indent=2) + "\n")  # killed before it was told
+    assert len(resume(folder, dataset=dataset)[1]) == 7
+    said = f"{folder} has trained for 3.5 of 3.1 seconds: to train longer, --set train.max_seconds=N"
+    assert said in capsys.readouterr().out
+    assert contents(folder) == before
+
+    longer, history = resume(folder, {"train.max_seconds": 6}, dataset=dataset)
+    assert losses(history) == losses(fit(config_for("gan", epochs=4, max_steps=12), dataset)[1])
+    assert torch.equal(drawn(longer), drawn(fit(config_for("gan", max_steps=12), dataset)[0]))
+    assert len(resume(folder, {"train.max_seconds": None}, dataset=dataset)[1]) == 20
+    capsys.readouterr()
+    resume(folder, {"train.max_seconds": 600}, dataset=dataset)
+    assert "has made 20 of 20 steps: to train longer, --set train.epochs=N" in capsys.readouterr().out
 
 
 def test_what_cannot_change_within_a_run(dataset: Dataset, tmp_path: Path) -> None:

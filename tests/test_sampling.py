@@ -61,7 +61,7 @@ def test_the_seed_decides() -> None:
 
 def test_one_label_for_all(capsys: pytest.CaptureFixture[str]) -> None:
     family = Noise()
-    sample_in_batches(family, 5, label=7, batch_size=5)
+    sample_in_batches(family, 5, labels=7, batch_size=5)
     sample_in_batches(family, 2)
     assert family.asked == [(5, [7] * 5), (2, None)]
     assert not capsys.readouterr().err  # no bar for a single batch

@@ -117,6 +117,7 @@ _CONTENTS: dict[str, str | bytes] = {
     "true in a list of numbers": TRAIN + "adam_betas: [true, 0.9]\n",
     "true for one of two integers": UNET + "patch_size: true\n",
     "none where YAML says null": TRAIN + "max_steps: none\n",
+    "a limit in seconds for a cosine": TRAIN + "max_seconds: 60\n  lr_schedule: cosine\n",
     "a number for a word": TRAIN + "dataset: 5\n",
     "a word for yes or no": UNET + "attention: maybe\n",
     "off for one of some words": VAE + "  reconstruction: off\n",

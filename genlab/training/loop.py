@@ -20,7 +20,7 @@ from genlab.family import Family
 from genlab.training.learning_rate import learning_rate
 from genlab.training.order import Batch, batches, images_per_step, total_steps
 from genlab.training.random_state import restore_torch_random_state, seed_everything, torch_random_state
-from genlab.training.ranks import average_gradients, average_values, whole_batch_noise
+from genlab.training.ranks import agreed, average_gradients, average_values, whole_batch_noise
 from genlab.training.state import TrainingState
 
 
@@ -52,12 +52,13 @@ def train(
 
     The seed decides all: the same seed, data and machine give the same weights to the bit, whatever
     random numbers are drawn between two steps, and also when the run is broken off after any step
-    and goes on later from its ``state``.
+    and goes on later from its ``state``. Only ``config.max_seconds`` asks the clock, and only how many
+    steps are made depends on it: the step in which the seconds run out is the last.
 
     Args:
         family: the model; its networks move to the accelerator's device.
         dataset: a split, whole.
-        config: steps, learning rate, precision and the like.
+        config: steps, seconds, learning rate, precision and the like.
         state: where to go on from; a new start if left out.
 
     Raises:
@@ -75,7 +76,7 @@ def train(
 
     family.networks.train()
     with _autocast(state):
-        while state.step < total:
+        while not state.is_over(total, config):
             started = perf_counter()
             rate = learning_rate(state.step + 1, total, config)
             with whole_batch_noise():
@@ -83,7 +84,7 @@ def train(
             if state.ema is not None:
                 state.ema.update()
             state.step += 1
-            state.seconds += perf_counter() - started
+            state.seconds += agreed(perf_counter() - started)
             state.random = torch_random_state()
             epoch = state.step * images_per_step(config) / len(dataset)
             yield Step(state.step, epoch, logged, state.seconds)

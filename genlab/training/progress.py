@@ -1,20 +1,14 @@
 """What a person sees while a model trains: one bar with the losses and the time left, and a live plot."""
 
-import sys
 from collections.abc import Iterator, Sequence
+from math import ceil
 from time import perf_counter
 from uuid import uuid4
 
-from tqdm import tqdm
-
 from genlab import plots
+from genlab.bars import bar
 from genlab.training.loop import Step
 from genlab.training.ranks import processes
-
-
-def in_notebook() -> bool:
-    """Whether a notebook's kernel runs this."""
-    return "ipykernel" in sys.modules
 
 
 def say(line: str) -> None:
@@ -23,22 +17,32 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
-def with_progress(steps: Iterator[Step], done: int, total: int) -> Iterator[Step]:
+def with_progress(
+    steps: Iterator[Step], done: int, total: int, max_seconds: float | None = None
+) -> Iterator[Step]:
     """The same steps behind a progress bar; on standard output in a notebook, where it is kept.
 
     Args:
         steps: to come.
         done: how many were made before, so that a resumed run's bar starts where it stopped.
         total: of both.
+        max_seconds: ends the steps earlier; the bar then goes by how many it is likely to leave time for.
     """
-    file = sys.stdout if in_notebook() else sys.stderr
     hidden = not processes().is_main_process
-    with tqdm(total=total, initial=done, unit=" steps", file=file, mininterval=0.5, disable=hidden) as bar:
+    with bar(total, "steps", done=done, hidden=hidden) as progress:
         for step in steps:
-            if step.step % 20 == 0 or step.step == total:  # formatting every step costs a third of it
-                bar.set_postfix({k: f"{v:.3g}" for k, v in step.losses.items()}, refresh=False)
-            bar.update()
+            progress.total = _likely_steps(step, total, max_seconds)
+            if step.step % 20 == 0 or step.step == progress.total:  # formatting costs a third of a step
+                progress.set_postfix({k: f"{v:.3g}" for k, v in step.losses.items()}, refresh=False)
+            progress.update()
             yield step
+
+
+def _likely_steps(step: Step, total: int, max_seconds: float | None) -> int:
+    """Steps in all, at the pace so far; of the last step its own number, whichever limit ended it."""
+    if max_seconds is None:
+        return total
+    return min(total, max(step.step, ceil(step.step * (max_seconds / step.seconds))))
 
 
 def with_live_plot(steps: Iterator[Step], history: Sequence[Step]) -> Iterator[Step]:

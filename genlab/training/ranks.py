@@ -94,11 +94,16 @@ def average_values(values: Sequence[Tensor]) -> list[float]:
     return averages
 
 
+def agreed(number: float) -> float:
+    """The mean of what each process has measured: all get the same number, and decide alike by it."""
+    if processes().num_processes == 1:
+        return number
+    return average_values([torch.tensor(number, device=processes().device)])[0]
+
+
 def any_process(wish: bool) -> bool:
     """Whether the wish is held on any process: all get the same answer."""
-    if processes().num_processes == 1:
-        return wish
-    return average_values([torch.tensor(float(wish), device=processes().device)])[0] > 0
+    return agreed(float(wish)) > 0
 
 
 @contextmanager

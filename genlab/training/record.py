@@ -47,7 +47,7 @@ def train_and_record(
     writes, first = processes().is_main_process, state.step + 1
     with stop_wish() as wish, _tracker(config, folder, writes, state.step) as track:
         for step in train(state.family, dataset, config, state=state):
-            stop, last = any_process(wish.made), step.step == total
+            stop, last = any_process(wish.made), state.is_over(total, config)
             keep = stop or last or step.step % (config.checkpoint_every or interval) == 0
             draw = stop or last or step.step % (config.sample_every or interval) == 0
             if step.step == first:

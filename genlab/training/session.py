@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from genlab.bars import in_notebook
 from genlab.config import Settings, TrainConfig, write_settings
 from genlab.data import Dataset
 from genlab.training.checkpoint import saved_steps
@@ -10,7 +11,7 @@ from genlab.training.environment import environment
 from genlab.training.interrupt import Stopped
 from genlab.training.loop import Step, TrainingDiverged
 from genlab.training.order import total_steps
-from genlab.training.progress import in_notebook, say, with_live_plot, with_progress
+from genlab.training.progress import say, with_live_plot, with_progress
 from genlab.training.ranks import processes
 from genlab.training.record import train_and_record
 from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, RunFolder, read_summary, resume_command
@@ -47,9 +48,9 @@ def train_session(
         history = folder.rewind(state.step)
         if len(history) < state.step:
             say(f"{state.step - len(history)} of the {state.step} steps made are missing in {METRICS}.")
-    if state.step >= total:
-        name = "epochs" if config.max_steps is None else "max_steps"
-        say(f"{folder.path} has made {state.step} of {total} steps: to train longer, --set train.{name}=N")
+    over = state.is_over(total, config)
+    if over:
+        say(f"{folder.path} {_how_it_ended(state, total, config)}")
         if writes() and not read_summary(folder.path).get("finished"):
             folder.summarise(steps=state.step, finished=True)  # it was killed between its last two writes
     elif writes():
@@ -58,8 +59,8 @@ def train_session(
     steps = train_and_record(state, dataset, config, folder, history, draw_sheet)
     with finished(state):
         try:
-            if state.step < total:
-                for _ in watched(steps, history, state.step, total, live_plot):
+            if not over:
+                for _ in watched(steps, history, state.step, total, config.max_seconds, live_plot):
                     pass
         except KeyboardInterrupt:
             say(f"Stopped; {_saved(folder)}: {resume_command(folder.path)} goes on from there.")
@@ -87,11 +88,26 @@ def _begin(folder: RunFolder, state: TrainingState, settings: Settings, total: i
     )
 
 
+def _how_it_ended(state: TrainingState, total: int, config: TrainConfig) -> str:
+    """What a run that is over has used up, and the setting that gives it more."""
+    if state.step < total:
+        used, name = f"trained for {state.seconds:.1f} of {config.max_seconds} seconds", "max_seconds"
+    else:
+        used = f"made {state.step} of {total} steps"
+        name = "epochs" if config.max_steps is None else "max_steps"
+    return f"has {used}: to train longer, --set train.{name}=N"
+
+
 def watched(
-    steps: Iterator[Step], history: list[Step], done: int, total: int, live_plot: bool | None
+    steps: Iterator[Step],
+    history: list[Step],
+    done: int,
+    total: int,
+    max_seconds: float | None,
+    live_plot: bool | None,
 ) -> Iterator[Step]:
     """The same steps behind a progress bar, and under a live plot: by default in a notebook."""
-    steps = with_progress(steps, done, total)
+    steps = with_progress(steps, done, total, max_seconds)
     plot = in_notebook() if live_plot is None else live_plot
     return with_live_plot(steps, history) if plot and writes() else steps
 

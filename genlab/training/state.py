@@ -28,7 +28,7 @@ class TrainingState:
         optimisers: an Adam per network.
         ema: the averaged weights, or None.
         step: steps made so far.
-        seconds: time spent on them.
+        seconds: time spent on them, the same on every process.
         random: torch's random states after the last step; None before the first.
 
     Raises:
@@ -52,3 +52,7 @@ class TrainingState:
         self.step = 0
         self.seconds = 0.0
         self.random: list[Tensor] | None = None
+
+    def is_over(self, total: int, config: TrainConfig) -> bool:
+        """Whether no step comes after this: all ``total`` are made, or ``config.max_seconds`` are spent."""
+        return self.step >= total or (config.max_seconds is not None and self.seconds >= config.max_seconds)

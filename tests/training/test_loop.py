@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -109,6 +110,48 @@ def test_as_many_steps_as_asked(
     config = TrainConfig(epochs=epochs, batch_size=batch_size, max_steps=max_steps)
     assert total_steps(data, config) == expected
     assert len(list(train(Quadratic(), data, config))) == expected
+
+
+def test_seconds_end_the_run_with_the_step_in_which_they_run_out(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def steps(max_seconds: float | None, **settings: Any) -> list[Step]:
+        """Every step takes half a second, as the clock ticks where one begins and where it ends."""
+        monkeypatch.setattr("genlab.training.loop.perf_counter", count(100, 0.5).__next__)
+        config = TrainConfig(batch_size=8, max_seconds=max_seconds, **settings)
+        return list(train(Quadratic(), dataset, config))
+
+    assert [step.seconds for step in steps(2)] == [0.5, 1, 1.5, 2]
+    assert [step.seconds for step in steps(2.1)] == [0.5, 1, 1.5, 2, 2.5]
+    assert len(steps(0.001)) == 1
+    assert len(steps(1000, epochs=3)) == len(steps(None, epochs=3)) == 15  # whichever is first
+    assert len(steps(1000, max_steps=7)) == 7
+    assert len(steps(2, max_steps=7)) == 4
+
+
+def test_only_seconds_in_steps_count_and_those_of_earlier_sessions_too(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = count(100, 0.5)
+    monkeypatch.setattr("genlab.training.loop.perf_counter", clock.__next__)
+    family, config = Quadratic(), TrainConfig(batch_size=8, max_seconds=3)
+    state = TrainingState(family, config)
+    for step in train(family, dataset, config, state=state):
+        next(clock), next(clock)  # a second goes by between two steps
+        if step.step == 4:
+            break
+    assert [step.step for step in train(family, dataset, config, state=state)] == [5, 6]
+    assert list(train(family, dataset, config, state=state)) == []
+
+
+def test_several_processes_stop_by_seconds_that_they_agree_on(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This process takes half a second a step and the other one 1.5: for both it is one second."""
+    monkeypatch.setattr("genlab.training.loop.perf_counter", count(100, 0.5).__next__)
+    monkeypatch.setattr("genlab.training.loop.agreed", lambda seconds: (seconds + 1.5) / 2)
+    steps = train(Quadratic(), dataset, TrainConfig(batch_size=8, max_seconds=3))
+    assert [step.seconds for step in steps] == [1, 2, 3]
 
 
 def test_a_network_is_stepped_before_the_next_loss_is_asked_for(dataset: Dataset) -> None:

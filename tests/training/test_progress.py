@@ -29,6 +29,19 @@ def test_in_a_notebook_the_bar_is_kept_in_the_output(
     assert "3/3" in capsys.readouterr().out
 
 
+def test_the_bar_goes_by_the_seconds_where_they_end_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    paced = [Step(i, i / 10, {"kl": 1.0 / i}, 0.5 * i) for i in range(1, 8)]
+    assert list(with_progress(iter(paced[:1]), 0, 100, max_seconds=3.2)) == paced[:1]
+    assert "1/7" in capsys.readouterr().err
+    assert list(with_progress(iter(paced), 0, 100, max_seconds=3.2)) == paced
+    end = capsys.readouterr().err
+    assert "100%" in end
+    assert "7/7" in end
+    assert "kl=0.143" in end
+    list(with_progress(iter(paced), 0, 7, max_seconds=1000))  # the steps end it
+    assert "7/7" in capsys.readouterr().err
+
+
 Displayed = list[tuple[Any, dict[str, Any]]]
 
 

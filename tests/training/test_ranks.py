@@ -11,7 +11,7 @@ from torch import Tensor
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.runs import fit
-from genlab.training.ranks import any_process, average_gradients, average_values, whole_batch_noise
+from genlab.training.ranks import agreed, any_process, average_gradients, average_values, whole_batch_noise
 from genlab.training.run import read_metrics, read_summary
 from genlab.zoo import load_config
 
@@ -57,6 +57,7 @@ def test_a_single_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
             assert torch.equal(draw(8), plain)
     assert average_values([torch.tensor(2.5), torch.tensor(3)]) == [2.5, 3.0]
     assert [any_process(wish) for wish in (True, False)] == [True, False]
+    assert agreed(0.1) == 0.1
     weight = torch.ones(2, requires_grad=True)
     weight.grad = torch.tensor([1.0, 2.0])
     average_gradients([weight])
@@ -72,6 +73,20 @@ def test_gradients_and_values_are_means(monkeypatch: pytest.MonkeyPatch) -> None
     assert torch.equal(weights[0].grad, 10 * torch.arange(6.0).view(2, 3))
     assert weights[1].grad.item() == 70
     assert average_values([torch.tensor(0.5)]) == [5.0]
+
+
+def test_processes_agree_on_the_mean_of_what_they_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = {0: 1.0, 1: 2.5, 2: 0.0}
+    mean = torch.tensor(list(measured.values())).mean()
+    for index, seconds in measured.items():
+        as_process(monkeypatch, index, 3)
+
+        def reduced(tensor: Tensor, reduction: str, own: float = seconds) -> Tensor:
+            assert (tensor.tolist(), reduction) == ([own], "mean")
+            return mean.expand(1)
+
+        monkeypatch.setattr("genlab.training.ranks.reduce", reduced)
+        assert agreed(seconds) == mean.item()
 
 
 def test_a_lost_process_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
