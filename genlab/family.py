@@ -117,9 +117,45 @@ class Walks(Family, Protocol):
     """A family whose images come from noise in many steps: diffusion."""
 
     def trajectory(
-        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+        self,
+        n: int,
+        *,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        num_inference_steps: int | None = None,
     ) -> Iterator[State]:
-        """The states on the way to ``n`` images, pure noise first, the finished images last."""
+        """The states on the way to ``n`` images, pure noise first, the finished images last.
+
+        Args:
+            n, labels, generator: as for ``sample``.
+            num_inference_steps: how many steps; as the model's config says if left out.
+        """
+        ...
+
+
+@runtime_checkable
+class Bounds(Family, Protocol):
+    """A family that can say how likely an image is, at least: VAE."""
+
+    def nats(
+        self, images: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """An upper bound on -log p(x) of each image, in nats per image; on -log p(x | label) with labels.
+
+        It holds on average over the noise drawn; a single value may lie below. Where p is a density,
+        over pixels in [0, 1], it may be above 1 and nats below 0.
+
+        Args:
+            images: float32 in [-1, 1], (N, 1, 28, 28); a batch, as it is computed in one go.
+            labels: int64 (N,), needed by a conditional model.
+            generator: a CPU generator: the same one draws the same noise on any device.
+
+        Returns:
+            (N,), on the model's device.
+
+        Raises:
+            GenlabError: a conditional model without labels; a model that has no likelihood.
+        """
         ...
 
 

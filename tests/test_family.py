@@ -5,6 +5,7 @@ from torch import nn
 from genlab.errors import GenlabError
 from genlab.family import (
     IMAGE_SHAPE,
+    Bounds,
     Decodes,
     Family,
     Walks,
@@ -27,10 +28,11 @@ def family_of(name: str) -> Family:
 
 @pytest.mark.parametrize("name", config_names())
 def test_every_family_speaks_the_protocol(name: str) -> None:
-    family = family_of(name)
+    family, kind = family_of(name), load_config(name).model.family
     assert isinstance(family, Family)
-    assert isinstance(family, Decodes) == (not name.startswith("diffusion"))
-    assert isinstance(family, Walks) == name.startswith("diffusion")
+    assert isinstance(family, Decodes) == (kind != "diffusion")
+    assert isinstance(family, Walks) == (kind == "diffusion")
+    assert isinstance(family, Bounds) == (kind == "vae")
 
 
 def test_what_lacks_a_method_does_not_speak_it() -> None:

@@ -11,6 +11,7 @@ from genlab.config import Settings
 from genlab.data import to_unit
 from genlab.errors import GenlabError
 from genlab.family import Loss, choose_labels, device_of
+from genlab.vae.likelihood import kl_of_each, negative_log_likelihood
 from genlab.vae.loss import Output, Reconstruction, kl_divergence, reconstruction_loss, to_pixels
 from genlab.vae.model import Autoencoder, reparameterise
 
@@ -106,6 +107,32 @@ class VAE:
         """Decode ``n`` codes drawn from the prior N(0, I): see ``Family.sample``."""
         z = torch.randn(n, self.config.latent_dim, generator=generator)
         return self.decode(z, choose_labels(self.num_classes, n, labels, generator))
+
+    @torch.no_grad()
+    def nats(
+        self, images: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The negative ELBO, -log p(x|z) + KL(q(z|x) || p(z)), at one draw of z: see ``Bounds.nats``.
+
+        The KL has weight 1 here, as it has in the bound; beta says how wide p(x|z) is:
+        ``genlab.vae.likelihood``. Labels are ignored by an unconditional model.
+
+        Raises:
+            GenlabError: labels missing, of another length or out of range; no likelihood, as beta is 0.
+        """
+        if self.num_classes is None:
+            labels = None
+        elif labels is None:
+            raise GenlabError("this model is class-conditional: nats needs labels")
+        else:
+            labels = choose_labels(self.num_classes, len(images), labels, None)
+        config, device = self.config, device_of(self.networks)
+        mu, log_var = self.posterior(images, labels)
+        noise = torch.randn(mu.shape, generator=generator).to(device)  # drawn on the CPU
+        z = mu + torch.exp(log_var / 2) * noise
+        logits = self._autoencoder.decoder(z, None if labels is None else labels.to(device))
+        kind, output, images = config.reconstruction, config.output, images.to(device)
+        return negative_log_likelihood(logits, images, kind, output, config.beta) + kl_of_each(mu, log_var)
 
     @property
     def _autoencoder(self) -> Autoencoder:
