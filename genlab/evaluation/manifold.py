@@ -12,6 +12,8 @@ from torch import Tensor
 
 from genlab.errors import GenlabError
 
+SLICE = 500  # rows of a distance matrix at a time: 40 MB of it with 10,000 columns
+
 
 @dataclass(frozen=True)
 class Manifold:
@@ -34,7 +36,7 @@ def manifold(real: Tensor, generated: Tensor, k: int = 5) -> Manifold:
     """All four figures from features, (N, D) and (M, D).
 
     Args:
-        real, generated: features; distances are Euclidean, in float32 as given.
+        real, generated: features; distances are Euclidean, computed in float64.
         k: which neighbour the balls reach to, not counting the image itself.
 
     Raises:
@@ -48,34 +50,49 @@ def manifold(real: Tensor, generated: Tensor, k: int = 5) -> Manifold:
         raise GenlabError(f"k should be in 1..{min(len(real), len(generated)) - 1}, got {k}")
     if not (torch.isfinite(real).all() and torch.isfinite(generated).all()):
         raise GenlabError("features hold a value that is not finite: look at the images they came from")
-    real_radii, generated_radii = radii(real, k), radii(generated, k)
-    in_real = torch.zeros(len(generated))  # how many real balls each generated image is in
-    found = torch.zeros(len(generated), dtype=torch.bool)
+    # Around one centre: inner products of numbers far from 0 would lose the digits of their differences.
+    centre = real.double().mean(0)
+    real, generated = real.double() - centre, generated.double() - centre
+    real_reach, generated_reach = _reach(real, k), _reach(generated, k)
+    in_real = torch.zeros(len(generated), dtype=torch.int64)  # how many real balls each of them is in
     recalled, covered = [], []
-    for part, radius in zip(real.split(1000), real_radii.split(1000), strict=True):
-        distances = _distances(part, generated)  # a slice at a time: memory stays small
-        inside = distances <= radius[:, None]
+    for part, reach in zip(real.split(SLICE), real_reach.split(SLICE), strict=True):
+        distances = _squared_distances(part, generated)
+        inside = distances <= reach[:, None]
         in_real += inside.sum(0)
-        found |= inside.any(0)
         covered.append(inside.any(1))
-        recalled.append((distances <= generated_radii[None, :]).any(1))
+        recalled.append((distances <= generated_reach).any(1))
     return Manifold(
-        precision=found.float().mean().item(),
-        recall=torch.cat(recalled).float().mean().item(),
-        density=(in_real / k).mean().item(),
-        coverage=torch.cat(covered).float().mean().item(),
+        precision=(in_real > 0).double().mean().item(),
+        recall=torch.cat(recalled).double().mean().item(),
+        density=in_real.double().mean().item() / k,
+        coverage=torch.cat(covered).double().mean().item(),
     )
 
 
 def radii(features: Tensor, k: int) -> Tensor:
-    """(N, D) to the distance of each one's k-th nearest other, (N,)."""
+    """(N, D) to the distance of each one's k-th nearest other, (N,), in float64."""
+    features = features.double()
     parts = [
-        _distances(part, features).kthvalue(k + 1, dim=1).values  # the nearest is the image itself
-        for part in features.split(1000)
+        _squared_distances(part, features).topk(k + 1, dim=1, largest=False).values[:, k]
+        for part in features.split(SLICE)  # k + 1: the nearest is the image itself
     ]
-    return torch.cat(parts)
+    return torch.cat(parts).clamp(min=0).sqrt()
 
 
-def _distances(a: Tensor, b: Tensor) -> Tensor:
-    """Without the shortcut through inner products, whose rounding would decide ties."""
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+def _reach(features: Tensor, k: int) -> Tensor:
+    """Squared radii, (N,), larger by a hair, so that what lies exactly on a ball is inside.
+
+    A generated copy of a real image lies exactly on the ball that this image defined. Its distance is
+    the same sum, but rounded in another order, and without the hair chance would decide. The rounding
+    is some 1e-15 of the squared lengths of the two vectors, and the one on the ball is at most as long
+    as centre and radius together; 1e-12 of those is safely more, and far less than images differ by.
+    """
+    squares = radii(features, k).square()
+    return squares + 1e-12 * (squares + features.square().sum(1))
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """(N, D) and (M, D), float64, to |a|^2 + |b|^2 - 2 a.b, (N, M): one matrix product, hence fast."""
+    distances = torch.addmm(b.square().sum(1), a, b.T, alpha=-2)
+    return distances.add_(a.square().sum(1)[:, None])

@@ -1,12 +1,14 @@
-"""The Fréchet distance against its closed form, SciPy's matrix square root and its invariances."""
+"""The Fréchet distance against its closed form, SciPy, torchmetrics and its invariances."""
 
 import numpy as np
 import pytest
 import torch
 from scipy.linalg import sqrtm
+from scipy.stats import linregress
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 from genlab.errors import GenlabError
-from genlab.evaluation.frechet import frechet_distance
+from genlab.evaluation.frechet import frechet_distance, frechet_without_bias
 
 
 def features(n: int, d: int, seed: int) -> torch.Tensor:
@@ -31,6 +33,29 @@ def test_equals_the_definition_with_scipys_square_root(d: int) -> None:
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
 
 
+class AsTheyAre(torch.nn.Module):
+    """Instead of an Inception network: the images are the features."""
+
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.num_features = d
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(50, 70, 1), (100, 80, 8), (500, 900, 64)])
+def test_equals_torchmetrics(n: int, m: int, d: int) -> None:
+    a, b = features(n, d, 1), features(m, d, 2)
+    theirs = FrechetInceptionDistance(AsTheyAre(d)).set_dtype(torch.float64)
+    theirs.update(a, real=True)
+    theirs.update(b, real=False)
+    expected = theirs.compute().item()
+    ours = frechet_distance(a, b)
+    assert ours == pytest.approx(expected, rel=1e-4, abs=0)
+    assert ours == pytest.approx(expected, rel=0, abs=1e-4)
+
+
 def test_is_zero_of_a_set_and_itself_and_symmetric() -> None:
     a, b = features(100, 8, 1), features(100, 8, 2)
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
@@ -53,3 +78,65 @@ def test_features_that_are_all_zero_do_not_break_it() -> None:
 def test_refuses(a: torch.Tensor, b: torch.Tensor, says: str) -> None:
     with pytest.raises(GenlabError, match=says):
         frechet_distance(a, b)
+
+
+def normal(n: int, d: int, seed: int) -> torch.Tensor:
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_without_a_difference_the_distance_falls_as_one_over_n_and_the_extrapolation_is_nothing() -> None:
+    plain, half, z = [], [], []
+    for seed in range(10):
+        a, b = normal(1000, 16, 2 * seed), normal(1000, 16, 2 * seed + 1)
+        plain.append(frechet_distance(a, b))
+        half.append(frechet_distance(a[:500], b[:500]))
+        line = frechet_without_bias(a, b, seed=seed)
+        z.append(line.value / line.standard_error)
+    assert min(plain) > 0.1
+    assert sum(half) / sum(plain) == pytest.approx(2, rel=0.1)
+    assert max(abs(value) for value in z) < 4
+    assert abs(sum(z) / 10) < 3 / 10**0.5
+
+
+def test_comes_closer_to_the_distance_of_two_known_gaussians() -> None:
+    true = 20 * (0.1**2 + 0.2**2)  # means 0.1 apart in each of 20 directions, deviations 1 and 1.2
+    plain, without_bias = [], []
+    for seed in range(10):
+        a, b = normal(1000, 20, 2 * seed), normal(1000, 20, 2 * seed + 1) * 1.2 + 0.1
+        plain.append(frechet_distance(a, b) - true)
+        without_bias.append(frechet_without_bias(a, b, seed=seed).value - true)
+    assert min(plain) > 0
+    assert abs(sum(without_bias)) < sum(plain) / 3
+
+
+def test_the_line_is_scipys() -> None:
+    line = frechet_without_bias(normal(400, 4, 1), normal(300, 4, 2), points=7)
+    theirs = linregress([1 / n for n in line.sizes], line.distances)
+    assert line.value == pytest.approx(theirs.intercept)
+    assert line.standard_error == pytest.approx(theirs.intercept_stderr)
+
+
+def test_the_last_point_is_the_plain_estimate_from_all() -> None:
+    a, b = normal(200, 4, 1), normal(200, 4, 2)
+    assert frechet_without_bias(a, b).distances[-1] == pytest.approx(frechet_distance(a, b), rel=1e-9)
+
+
+def test_sizes_are_even_in_one_over_n_and_never_too_few_for_a_covariance() -> None:
+    line = frechet_without_bias(normal(4000, 3, 1), normal(5000, 3, 2), points=4)
+    assert line.sizes == (1000, 1333, 2000, 4000)
+    assert frechet_without_bias(normal(100, 20, 1), normal(100, 20, 2)).sizes[0] == 40
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "points", "says"),
+    [
+        (torch.zeros(31, 8), torch.zeros(99, 8), 10, "31 samples are too few .* at least 32"),
+        (torch.zeros(50, 8), torch.zeros(50, 7), 10, "should be"),
+        (torch.zeros(50), torch.zeros(50), 10, "should be"),
+        (torch.full((50, 2), torch.inf), torch.zeros(50, 2), 10, "not finite"),
+        (torch.zeros(50, 2), torch.zeros(50, 2), 2, "points should be at least 3"),
+    ],
+)
+def test_the_extrapolation_refuses(a: torch.Tensor, b: torch.Tensor, points: int, says: str) -> None:
+    with pytest.raises(GenlabError, match=says):
+        frechet_without_bias(a, b, points=points)

@@ -1,5 +1,8 @@
+"""The kernel distance against its definition, torchmetrics and the null case."""
+
 import pytest
 import torch
+from torchmetrics.image.kid import KernelInceptionDistance
 
 from genlab.errors import GenlabError
 from genlab.evaluation.kernel import kernel_distance, squared_mmd
@@ -25,6 +28,21 @@ def test_equals_the_definition(n: int, m: int) -> None:
     assert squared_mmd(a, b).item() == pytest.approx(by_pairs(a, b), rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance`:UserWarning")
+@pytest.mark.parametrize("d", [1, 8, 64])
+def test_equals_torchmetrics(d: int) -> None:
+    torch.manual_seed(d)
+    a, b = torch.randn(100, d).double(), torch.randn(100, d).double() * 1.5 + 0.5
+    # All images in each subset, so that it does not matter which; "features" are the images themselves.
+    theirs = KernelInceptionDistance(torch.nn.Identity(), subsets=2, subset_size=100)
+    theirs.update(a, real=True)
+    theirs.update(b, real=False)
+    expected = theirs.compute()[0].item()
+    ours = kernel_distance(a, b, subsets=2, subset_size=100).value
+    assert ours == pytest.approx(expected, rel=1e-4, abs=0)
+    assert ours == pytest.approx(expected, rel=0, abs=1e-4)
+
+
 def test_the_whole_as_one_subset() -> None:
     torch.manual_seed(0)
     a, b = torch.randn(30, 4), torch.randn(30, 4) + 1
@@ -40,6 +58,7 @@ def test_the_null_case_is_nothing_within_its_error() -> None:
         values.append(kernel_distance(a, b, subsets=20, subset_size=200, seed=seed).value)
     mean, spread = torch.tensor(values).mean(), torch.tensor(values).std() / 20**0.5
     assert abs(mean) < 3 * spread
+    assert min(values) < 0 < max(values)
     moved = kernel_distance(torch.randn(2000, 8), torch.randn(2000, 8) + 0.3, subsets=20, subset_size=200)
     assert moved.value > 10 * moved.standard_error
 

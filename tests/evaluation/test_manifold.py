@@ -1,3 +1,5 @@
+"""Precision, recall, density and coverage against brute force, also where points lie exactly on a ball."""
+
 import pytest
 import torch
 
@@ -37,11 +39,72 @@ def test_all_four_equal_brute_force(n: int, m: int, shift: float, k: int) -> Non
     )
 
 
-def test_slices_make_no_difference() -> None:
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_ties_are_inside(offset: int) -> None:
+    """On a grid many points lie exactly on a ball; and integers have no rounding, so brute force is right."""
+    torch.manual_seed(0)
+    real, generated = torch.randint(0, 4, (60, 3)) + offset, torch.randint(0, 4, (40, 3)) + offset
+    ours = manifold(real.double(), generated.double(), 3)
+    assert (ours.precision, ours.recall, ours.density, ours.coverage) == pytest.approx(
+        brute_force(real.double(), generated.double(), 3), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1, 1e3])
+@pytest.mark.parametrize("offset", [0, 100])
+def test_copies_of_real_images_lie_on_the_balls_they_define(scale: float, offset: float) -> None:
+    torch.manual_seed(0)
+    real = torch.randn(80, 16).double() * scale + offset
+    copies = real[torch.randperm(80)[:30]]
+    ours = manifold(real, copies, 4)
+    assert (ours.precision, ours.recall, ours.density, ours.coverage) == pytest.approx(
+        brute_force(real, copies, 4), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("offset", [0, 100])
+def test_copies_of_images_that_are_there_many_times_lie_in_balls_of_radius_0(offset: float) -> None:
+    torch.manual_seed(0)
+    real = (
+        torch.randn(20, 16).double().repeat(5, 1) + offset
+    )  # each five times: the third nearest is the same
+    generated = torch.cat([real[:10], torch.randn(10, 16).double() + offset])
+    ours = manifold(real, generated, 3)
+    assert ours.precision == 0.5
+    assert ours.coverage == 0.5
+    assert ours.density == pytest.approx(0.5 * 5 / 3)
+
+
+def test_copies_in_two_narrow_clusters_far_apart() -> None:
+    """The balls are small beside the distance to the common centre: rounding is large beside them."""
+    torch.manual_seed(0)
+    real = torch.randn(60, 8).double() * 0.1
+    real[:30] += 200
+    copies = real[torch.randperm(60)[:20]]
+    ours = manifold(real, copies, 4)
+    assert (ours.precision, ours.recall, ours.density, ours.coverage) == pytest.approx(
+        brute_force(real, copies, 4), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_copies_of_all_get_full_marks(k: int) -> None:
+    torch.manual_seed(0)
+    real = torch.randn(1500, 64).relu()
+    ours = manifold(real, real[torch.randperm(1500)], k)
+    assert (ours.precision, ours.recall, ours.coverage) == (1, 1, 1)
+    # Every ball holds its own centre and exactly k others.
+    assert ours.density == pytest.approx((k + 1) / k, abs=1e-12)
+
+
+def test_slices_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     points = torch.randn(2300, 3)
-    expected = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").sort(1).values[:, 5]
-    assert torch.equal(radii(points, 5), expected)
+    every = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").double()
+    torch.testing.assert_close(radii(points, 5), every.sort(1).values[:, 5])
+    one = manifold(points, points[:1200] + 0.1)
+    monkeypatch.setattr("genlab.evaluation.manifold.SLICE", 2300)
+    assert manifold(points, points[:1200] + 0.1) == one
 
 
 def test_the_null_case_is_calibrated() -> None:

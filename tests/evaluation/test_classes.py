@@ -1,0 +1,68 @@
+"""Shares of classes against NumPy, and their distance against its definition."""
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from genlab.errors import GenlabError
+from genlab.evaluation.classes import class_shares, classes_drawn, conditional_accuracy, histogram_distance
+
+
+def random_shares(seed: int, classes: int = 6) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return class_shares(torch.randint(0, classes, (40,), generator=generator), classes)
+
+
+def test_shares_are_numpys_and_sum_to_1() -> None:
+    answers = torch.randint(0, 7, (100,), generator=torch.Generator().manual_seed(0))
+    shares = class_shares(answers, 9)
+    assert shares.tolist() == pytest.approx(list(np.bincount(answers.numpy(), minlength=9) / 100))
+    assert shares.sum().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_distance_is_the_largest_difference_of_any_event(seed: int) -> None:
+    """Total variation by its definition: the largest over all sets of classes."""
+    a, b = random_shares(seed), random_shares(seed + 100)
+    events = torch.tensor(list(product([0.0, 1.0], repeat=6)), dtype=torch.float64)
+    assert histogram_distance(a, b) == pytest.approx((events @ (a - b)).max().item())
+    assert histogram_distance(a, b) == histogram_distance(b, a)
+    assert histogram_distance(a, a) == 0
+
+
+def test_nothing_in_common_is_1_and_float32_will_do() -> None:
+    assert histogram_distance(torch.tensor([1.0, 0, 0]), torch.tensor([0, 0.1, 0.9])) == pytest.approx(1)
+
+
+def test_counts_the_classes_that_are_drawn() -> None:
+    shares = class_shares(torch.tensor([0] * 980 + [1] * 11 + [2] * 9), 10)
+    assert classes_drawn(shares) == 2
+    assert classes_drawn(shares, least=0.009) == 3
+    assert classes_drawn(torch.full((10,), 0.1)) == 10
+
+
+def test_accuracy_counts_the_classes_asked_for() -> None:
+    assert conditional_accuracy(torch.tensor([1, 2, 3, 4]), torch.tensor([1, 2, 0, 4])) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: class_shares(torch.tensor([0, 10]), 10), r"should be in 0\.\.9, got 0\.\.10"),
+        (lambda: class_shares(torch.tensor([-1, 3]), 10), r"got -1\.\.3"),
+        (lambda: class_shares(torch.tensor([], dtype=torch.int64), 10), "at least one"),
+        (lambda: class_shares(torch.zeros(3), 10), "float32"),
+        (lambda: class_shares(torch.zeros(3, 2, dtype=torch.int64), 10), r"\(3, 2\)"),
+        (lambda: histogram_distance(torch.ones(1), torch.ones(2) / 2), r"got \(1,\) and \(2,\)"),
+        (lambda: histogram_distance(torch.ones(2), torch.ones(2) / 2), "sum to 1"),
+        (lambda: histogram_distance(torch.tensor([2.0, -1]), torch.ones(2) / 2), "at least 0"),
+        (lambda: conditional_accuracy(torch.ones(2).long(), torch.ones(3).long()), "2 answers .* 3 labels"),
+        (lambda: conditional_accuracy(torch.ones(0).long(), torch.ones(0).long()), "at least one"),
+    ],
+)
+def test_refuses(call: Callable[[], object], says: str) -> None:
+    with pytest.raises(GenlabError, match=says):
+        call()

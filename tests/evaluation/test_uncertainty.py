@@ -1,0 +1,59 @@
+"""The jackknife against closed forms and against what repeated sampling shows."""
+
+import pytest
+import torch
+
+from genlab.errors import GenlabError
+from genlab.evaluation.uncertainty import jackknife_error
+
+
+def normal(n: int, seed: int) -> torch.Tensor:
+    return torch.randn(n, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def mean(rows: torch.Tensor) -> float:
+    return rows.mean().item()
+
+
+def variance(rows: torch.Tensor) -> float:
+    return rows.var().item()
+
+
+def test_one_row_in_each_group_is_the_textbooks_error_of_a_mean() -> None:
+    rows = normal(50, 0) * 3 + 7
+    assert jackknife_error(mean, rows, groups=50) == pytest.approx(rows.std().item() / 50**0.5)
+
+
+def test_ten_groups_are_right_on_average() -> None:
+    squares = [jackknife_error(mean, normal(200, seed), seed=seed) ** 2 for seed in range(200)]
+    assert sum(squares) / 200 == pytest.approx(1 / 200, rel=0.1)
+
+
+def test_groups_need_not_be_of_one_size() -> None:
+    squares = [jackknife_error(mean, normal(97, seed), seed=seed) ** 2 for seed in range(200)]
+    assert sum(squares) / 200 == pytest.approx(1 / 97, rel=0.1)
+
+
+def test_a_variance_varies_between_samples_as_the_jackknife_says() -> None:
+    values = torch.tensor([variance(normal(300, seed)) for seed in range(300)])
+    squares = [jackknife_error(variance, normal(300, seed)) ** 2 for seed in range(300)]
+    assert (sum(squares) / 300) ** 0.5 == pytest.approx(values.std().item(), rel=0.15)
+    assert (sum(squares) / 300) ** 0.5 == pytest.approx((2 / 299) ** 0.5, rel=0.15)  # of a Gaussian
+
+
+def test_a_constant_has_no_error_and_the_seed_decides() -> None:
+    rows = normal(30, 0)
+    assert jackknife_error(lambda _: 3.0, rows) == 0
+    assert jackknife_error(mean, rows, seed=1) == jackknife_error(mean, rows, seed=1)
+    assert jackknife_error(mean, rows, seed=1) != jackknife_error(mean, rows, seed=2)
+
+
+@pytest.mark.parametrize("groups", [1, 31])
+def test_refuses_other_numbers_of_groups(groups: int) -> None:
+    with pytest.raises(GenlabError, match=rf"groups should be in 2\.\.30, got {groups}"):
+        jackknife_error(mean, normal(30, 0), groups=groups)
+
+
+def test_refuses_a_statistic_that_is_not_finite() -> None:
+    with pytest.raises(GenlabError, match="not finite"):
+        jackknife_error(lambda _: float("nan"), normal(30, 0))
