@@ -5,10 +5,13 @@ not for the other is no result. Both are trained on real images only and have ne
 one before they judge it.
 """
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 FEATURES = 64
+Kind = Literal["plain", "residual"]
 
 
 class Judge(nn.Module):
@@ -91,4 +94,4 @@ class Residual(nn.Module):
         return F.relu(self.norm(self.second(self.first(x))) + self.shortcut(x))
 
 
-JUDGES: dict[str, type[Judge]] = {"plain": PlainJudge, "residual": ResidualJudge}
+JUDGES: dict[Kind, type[Judge]] = {"plain": PlainJudge, "residual": ResidualJudge}

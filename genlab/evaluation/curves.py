@@ -1,0 +1,84 @@
+"""Quality against what it costs: the Fréchet ratio over training time and over sampling time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from statistics import fmean
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from genlab import plots
+from genlab.evaluation.frechet import frechet_distance
+from genlab.evaluation.look import check_images, look
+from genlab.evaluation.reference import Reference
+
+QUICK = 500  # images for a point of a curve
+
+
+@dataclass(frozen=True)
+class Point:
+    """One dot of a curve.
+
+    Attributes:
+        model: its name in the table.
+        label: what is the same in every seed: a share of the training time, a number of sampler steps.
+        seconds: of training, or of sampling one image.
+        ratio: Fréchet distance over the floor, by the first judge.
+    """
+
+    model: str
+    label: str
+    seconds: float
+    ratio: float
+
+
+def frechet_ratio(images: Tensor, reference: Reference) -> float:
+    """Fréchet distance over that of as many real test images, by the first judge alone: 1 is perfect.
+
+    Raises:
+        GenlabError: images that nothing can be computed from, or too few for a covariance.
+    """
+    check_images(images)
+    real = reference.training[reference.first].features
+    floor = frechet_distance(reference.test_seen[: len(images)], real)
+    return frechet_distance(look(reference.judges[reference.first], images).features, real) / floor
+
+
+def draw_curves(training: Sequence[Point], sampling: Sequence[Point]) -> Figure:
+    """Quality against training time and against sampling time, both on logarithmic axes.
+
+    A pale dot is one seed; the line goes through the means over seeds.
+    """
+    models = dict.fromkeys(point.model for point in [*training, *sampling])
+    looks = dict(zip(models, cycle(zip(_COLORS, _MARKS, strict=True)), strict=False))
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    for model, (color, mark) in looks.items():
+        _draw(axes[0], [p for p in training if p.model == model], color, mark)
+        _draw(axes[1], [p for p in sampling if p.model == model], color, mark, labelled=True)
+        axes[1].plot([], [], mark, color=color, label=model)
+    axes[0].set(xlabel="seconds of training", ylabel="Fréchet distance / floor")
+    axes[1].set(xlabel="seconds for one sample")
+    for axis, points in zip(axes, (training, sampling), strict=True):
+        if any(point.seconds > 0 for point in points):  # matplotlib cannot draw a logarithmic axis of nothing
+            axis.set(xscale="log")
+        axis.set(yscale="log")
+        axis.axhline(1, color=plots.BLACK, linewidth=0.8, linestyle=":", label="real test images")
+    axes[1].legend(fontsize=8)
+    return figure
+
+
+def _draw(axis: Axes, points: Sequence[Point], color: str, mark: str, *, labelled: bool = False) -> None:
+    axis.plot([p.seconds for p in points], [p.ratio for p in points], mark, color=color, alpha=0.3, ms=4)
+    groups = [[p for p in points if p.label == label] for label in dict.fromkeys(p.label for p in points)]
+    means = [(fmean(p.seconds for p in group), fmean(p.ratio for p in group)) for group in groups]
+    axis.plot([x for x, _ in means], [y for _, y in means], f"{mark}-", color=color)
+    for group, place in zip(groups, means, strict=True):
+        if labelled and group[0].label:
+            axis.annotate(group[0].label, place, (4, 4), textcoords="offset points", fontsize=7)
+
+
+_COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.SKY, plots.RED, plots.BLACK)
+_MARKS = ("o", "s", "D", "^", "v", "P", "X")

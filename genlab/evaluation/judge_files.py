@@ -1,0 +1,146 @@
+"""Judges on disk: those that come with the package, and those trained here for other data.
+
+Each folder holds safetensors and one ``judges.json``, which says of every file what it was trained on,
+how often it is right on test images, and the SHA-256 of its bytes. A file that has another is refused:
+figures from a judge that nobody knows cannot be compared with any other.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from genlab.config import Settings, project_dir
+from genlab.data import Dataset
+from genlab.errors import GenlabError
+from genlab.evaluation.judges import JUDGES, Judge, Kind
+from genlab.files import write_aside
+
+INDEX = "judges.json"
+SHIPPED = Path(str(files("genlab") / "evaluation" / "weights"))
+
+
+class JudgeCard(Settings):
+    """What there is to know of a trained judge: an entry of ``judges.json``."""
+
+    file: str = Field(description="its weights, beside the index")
+    sha256: str = Field(description="of that file")
+    kind: Kind = Field(description="its architecture")
+    dataset: str = Field(description="name of what it was trained on")
+    fingerprint: str = Field(description="of the training images and labels")
+    num_classes: int = Field(ge=1, description="classes it tells apart")
+    seed: int = Field(description="decided initial weights, order and augmentation")
+    steps: int = Field(ge=1, description="of training")
+    accuracy: float = Field(ge=0, le=1, description="share of the test images that it gets right")
+
+
+def kept_here() -> Path:
+    """The folder of judges trained on this machine."""
+    return project_dir() / "data" / "judges"
+
+
+def find_judge(dataset: Dataset, kind: Kind) -> tuple[Judge, JudgeCard] | None:
+    """The judge that was trained on exactly these images, shipped or kept here, or None.
+
+    Args:
+        dataset: a training split.
+        kind: ``plain`` or ``residual``.
+
+    Raises:
+        GenlabError: there is one, and its file or index is missing, damaged or another.
+    """
+    for folder in (SHIPPED, kept_here()):
+        for card in read_cards(folder):
+            if card.kind == kind and card.fingerprint == dataset.fingerprint:
+                return read_judge(folder, card), card
+    return None
+
+
+def read_cards(folder: Path) -> Iterator[JudgeCard]:
+    """The entries of a folder's index; none where there is no index.
+
+    Raises:
+        GenlabError: the index is damaged.
+    """
+    path = folder / INDEX
+    try:
+        for entry in json.loads(path.read_text("utf-8")):
+            yield JudgeCard.model_validate(entry)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError, TypeError, RecursionError, ValidationError):
+        raise GenlabError(f"{path} is damaged: {_remedy(folder)}") from None
+
+
+def read_judge(folder: Path, card: JudgeCard) -> Judge:
+    """The judge of an entry, in eval mode.
+
+    Raises:
+        GenlabError: its file is missing, or its bytes have another SHA-256 than the index says.
+    """
+    path = folder / card.file
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise GenlabError(f"{path} cannot be read ({error.strerror}): {_remedy(folder)}") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != card.sha256:
+        raise GenlabError(
+            f"{path} is not the judge that {INDEX} describes (SHA-256 {found[:12]}..., not "
+            f"{card.sha256[:12]}...): {_remedy(folder)}"
+        )
+    judge = JUDGES[card.kind](card.num_classes)
+    try:
+        judge.load_state_dict(load(content))
+    except (SafetensorError, RuntimeError):
+        raise GenlabError(f"{path} fits no {card.kind} judge: {_remedy(folder)}") from None
+    return judge.eval()
+
+
+def keep_judge(
+    judge: Judge,
+    folder: Path,
+    *,
+    kind: Kind,
+    dataset: Dataset,
+    seed: int,
+    steps: int,
+    accuracy: float,
+) -> JudgeCard:
+    """Write a judge and its entry, in place of an earlier one of this kind for the same data.
+
+    Raises:
+        GenlabError: the folder cannot be written to, or its index is damaged.
+    """
+    content = save({name: tensor.contiguous() for name, tensor in judge.state_dict().items()})
+    card = JudgeCard(
+        file=f"{Path(dataset.name).stem}-{dataset.fingerprint[:8]}-{kind}.safetensors",
+        sha256=hashlib.sha256(content).hexdigest(),
+        kind=kind,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        num_classes=dataset.num_classes,
+        seed=seed,
+        steps=steps,
+        accuracy=accuracy,
+    )
+    others = [other for other in read_cards(folder) if other.file != card.file]
+    cards = sorted([*others, card], key=lambda each: each.file)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_aside(folder / card.file, content)
+        write_aside(folder / INDEX, json.dumps([each.model_dump() for each in cards], indent=2) + "\n")
+    except OSError as error:
+        raise GenlabError(f"cannot keep a judge in {folder}: {error.strerror}") from None
+    return card
+
+
+def _remedy(folder: Path) -> str:
+    if folder == SHIPPED:
+        return "install genlab again, or git restore it"
+    return "delete the folder; genlab judge trains its judges again"

@@ -1,0 +1,81 @@
+"""What a judge sees of images: features and answers. And what is refused before it looks.
+
+A judge answers whatever it is given, also to images in the wrong range: so that is checked first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genlab.data import to_signed
+from genlab.errors import GenlabError
+from genlab.evaluation.judges import Judge
+from genlab.family import IMAGE_SHAPE
+
+BATCH = 250  # larger ones fall out of the processor's cache and take longer
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a judge saw.
+
+    Attributes:
+        features: float32, (N, 64).
+        answers: int64, (N,), the class that it takes each image for.
+    """
+
+    features: Tensor
+    answers: Tensor
+
+
+@torch.no_grad()
+def look(judge: Judge, images: Tensor, *, each_batch: Callable[[int], object] = lambda size: None) -> Seen:
+    """Show images to a judge.
+
+    Args:
+        judge: in eval mode.
+        images: uint8, or float in [0, 1], (N, 1, 28, 28).
+        each_batch: told how many images were looked at, after each batch: for a progress bar.
+    """
+    judge = judge.to(memory_format=torch.channels_last)  # twice as fast on a CPU, the same numbers
+    features, answers = [], []
+    for batch in images.split(BATCH):
+        seen = judge.body(to_signed(batch))
+        features.append(seen)
+        answers.append(judge.head(seen).argmax(1))
+        each_batch(len(batch))
+    return Seen(torch.cat(features), torch.cat(answers))
+
+
+def check_images(images: Tensor) -> None:
+    """Refuse what no figure can be computed from.
+
+    Raises:
+        GenlabError: not (N, 1, 28, 28), values that are not finite or outside [0, 1], or images that
+            are constant: all without anything on them, or all the same.
+    """
+    if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or len(images) == 0:
+        shape = ", ".join(str(size) for size in IMAGE_SHAPE)
+        raise GenlabError(f"images should be of shape (N, {shape}), got {tuple(images.shape)}")
+    if images.dtype != torch.uint8:
+        if not images.is_floating_point():
+            raise GenlabError(f"images should be float in [0, 1] or uint8, got {images.dtype}")
+        broken = int((~torch.isfinite(images)).flatten(1).any(1).sum())
+        if broken:
+            raise GenlabError(
+                f"{broken:,} of {len(images):,} images hold values that are not finite numbers: the model "
+                "has diverged, go back to an earlier checkpoint"
+            )
+        low, high = images.min().item(), images.max().item()
+        if low < 0 or high > 1:
+            raise GenlabError(
+                f"images should be in [0, 1], these reach from {low:.3g} to {high:.3g}: genlab.data.to_unit "
+                "brings [-1, 1] there, images / 255 brings 0..255"
+            )
+    flat = images.flatten(1)
+    if (flat == flat[:, :1]).all():
+        raise GenlabError(f"all {len(images):,} images are constant, nothing is drawn on them")
+    if len(images) > 1 and (flat == flat[0]).all():
+        raise GenlabError(f"all {len(images):,} images are the same one: there is nothing to compare")

@@ -1,0 +1,58 @@
+"""What the tests of evaluation share: judges that take no time, and real images as these see them."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from genlab.data import Dataset, load_dataset
+from genlab.evaluation.judges import FEATURES, JUDGES, Judge, Kind
+from genlab.evaluation.reference import Reference, make_reference
+from genlab.evaluation.yardstick import Yardstick, make_yardstick
+
+
+class Glance(Judge):
+    """A judge whose features are random projections: enough for every figure, and quick."""
+
+    def build_body(self) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, FEATURES))
+
+
+def glances(num_classes: int = 10) -> dict[Kind, Judge]:
+    """Two different ones, under the names of the real judges."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return {kind: Glance(num_classes).eval() for kind in JUDGES}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in every test: also for what is made once, so that its figures are the same to the bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def judges() -> dict[Kind, Judge]:
+    return glances()
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Dataset, Dataset]:
+    """The digits that come with scikit-learn: 1437 training images, 360 test images."""
+    return load_dataset("digits", "train"), load_dataset("digits", "test")
+
+
+@pytest.fixture(scope="session")
+def reference(digits: tuple[Dataset, Dataset], judges: dict[Kind, Judge]) -> Reference:
+    """A hundred images per set."""
+    return make_reference(*digits, judges, 100)
+
+
+@pytest.fixture(scope="session")
+def yardstick(digits: tuple[Dataset, Dataset], judges: dict[Kind, Judge]) -> Yardstick:
+    """A hundred images per set."""
+    return make_yardstick(*digits, 100, judges=judges)

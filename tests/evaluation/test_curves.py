@@ -1,0 +1,77 @@
+"""Quality over time: 1 for real images, and a figure that leaves no model out."""
+
+from collections.abc import Iterator, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from genlab.errors import GenlabError
+from genlab.evaluation.curves import Point, draw_curves, frechet_ratio
+from genlab.evaluation.reference import Reference
+
+
+def point(model: str, seconds: float, ratio: float, label: str = "") -> Point:
+    return Point(model, label, seconds, ratio)
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("n", [73, 100])
+def test_real_images_have_ratio_1(n: int, reference: Reference) -> None:
+    real = reference.test.images[reference.held_out][:n]
+    assert frechet_ratio(real, reference) == pytest.approx(1, rel=1e-4)
+    assert frechet_ratio(real / 255, reference) == pytest.approx(1, rel=1e-4)
+
+
+def test_noise_has_more_and_bad_images_are_refused(reference: Reference) -> None:
+    assert frechet_ratio(torch.rand(100, 1, 28, 28), reference) > 2
+    with pytest.raises(GenlabError, match="constant"):
+        frechet_ratio(torch.zeros(100, 1, 28, 28), reference)
+    with pytest.raises(GenlabError, match="too few"):
+        frechet_ratio(torch.rand(64, 1, 28, 28), reference)
+
+
+CURVE = [point("vae", s, 9 / s, f"{s} s") for s in (1, 2, 4)] + [point("gan", s, 8 / s) for s in (1, 2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("training", "sampling"),
+    [
+        (CURVE, CURVE),
+        (CURVE, []),
+        ([], CURVE),
+        ([point("vae", 1, 3)], [point("gan", 0.1, 2)]),
+        ([point(f"model {i}", i + 1, i + 1) for i in range(9)], []),
+        ([point("vae", 0, 3)], [point("vae", 0.1, 2)]),  # a run's seconds are rounded
+        ([], []),
+    ],
+)
+def test_every_model_is_in_the_legend(training: Sequence[Point], sampling: Sequence[Point]) -> None:
+    figure = draw_curves(training, sampling)
+    legend = figure.axes[1].get_legend()
+    assert legend is not None
+    names = [text.get_text() for text in legend.get_texts()]
+    models = list(dict.fromkeys(p.model for p in [*training, *sampling]))
+    assert names == [*models, "real test images"]
+    figure.canvas.draw()
+    assert [axis.get_yscale() for axis in figure.axes] == ["log", "log"]
+
+
+def test_seeds_are_dots_and_the_line_goes_through_their_means() -> None:
+    points = [
+        point("vae", s + 0.5 * seed, r + seed, label)
+        for seed in (0, 1)
+        for s, r, label in ((1, 8, "a"), (2, 4, "b"))
+    ]
+    left, right = draw_curves(points, points).axes
+    dots, line = left.get_lines()[:2]
+    assert np.asarray(dots.get_xydata()).tolist() == [[1, 8], [2, 4], [1.5, 9], [2.5, 5]]
+    assert np.asarray(line.get_xydata()).tolist() == [[1.25, 8.5], [2.25, 4.5]]
+    assert [text.get_text() for text in right.texts] == ["a", "b"]
+    assert not left.texts

@@ -1,0 +1,88 @@
+"""Bytes and floats look alike; what no figure can be computed from is refused in one line."""
+
+import pytest
+import torch
+
+from genlab.data import Dataset
+from genlab.errors import GenlabError
+from genlab.evaluation.judges import FEATURES, PlainJudge
+from genlab.evaluation.look import check_images, look
+
+
+def test_bytes_and_floats_of_the_same_images_are_seen_alike(dataset: Dataset) -> None:
+    judge = PlainJudge().eval()
+    as_bytes, as_floats = look(judge, dataset.images), look(judge, dataset.images / 255)
+    assert as_bytes.features.shape == (40, FEATURES)
+    torch.testing.assert_close(as_bytes.features, as_floats.features, rtol=1e-4, atol=1e-5)
+    assert torch.equal(as_bytes.answers, as_floats.answers)
+    assert not as_bytes.features.requires_grad
+
+
+def test_answers_are_the_largest_of_the_judges_own_logits(dataset: Dataset) -> None:
+    judge = PlainJudge().eval()
+    expected = judge(dataset.images / 255 * 2 - 1).argmax(1)
+    assert torch.equal(look(judge, dataset.images).answers, expected)
+
+
+def test_batches_make_no_difference_and_are_counted(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, sizes = PlainJudge().eval(), list[int]()
+    whole = look(judge, dataset.images)
+    monkeypatch.setattr("genlab.evaluation.look.BATCH", 16)
+    parts = look(judge, dataset.images, each_batch=sizes.append)
+    assert sizes == [16, 16, 8]
+    torch.testing.assert_close(parts.features, whole.features, rtol=1e-4, atol=1e-5)
+
+
+GOOD = torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        GOOD,
+        GOOD.double(),
+        GOOD.half(),
+        (GOOD * 255).byte(),
+        (GOOD > 0.5).float(),
+        GOOD[:1],
+        torch.cat([GOOD, torch.zeros(5, 1, 28, 28)]),  # some are black: bad, and yet a figure
+    ],
+)
+def test_images_that_will_do(images: torch.Tensor) -> None:
+    check_images(images)
+
+
+def one_broken(value: float) -> torch.Tensor:
+    images = GOOD.clone()
+    images[3, 0, 5, 5] = value
+    return images
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        (GOOD[:, 0], r"should be of shape \(N, 1, 28, 28\), got \(5, 28, 28\)"),
+        (GOOD[:, :, 1:], r"got \(5, 1, 27, 28\)"),
+        (GOOD.expand(-1, 3, -1, -1), r"got \(5, 3, 28, 28\)"),
+        (GOOD[:0], r"got \(0, 1, 28, 28\)"),
+        (torch.tensor(1.0), r"got \(\)"),
+        ((GOOD * 255).int(), r"float in \[0, 1\] or uint8, got torch.int32"),
+        (GOOD > 0.5, "got torch.bool"),
+        (one_broken(torch.nan), "1 of 5 images hold values that are not finite"),
+        (one_broken(torch.inf), "1 of 5 images hold values that are not finite"),
+        (torch.full((5, 1, 28, 28), torch.nan), "5 of 5 images .* the model has diverged"),
+        (GOOD * 2 - 1, r"should be in \[0, 1\], these reach from -1 to 1: .*to_unit brings \[-1, 1\]"),
+        (GOOD * 255, r"these reach from 0.\d+ to 255: .* images / 255"),
+        (one_broken(1.001), "to 1:"),
+        (torch.zeros(5, 1, 28, 28), "all 5 images are constant"),
+        (torch.zeros(5, 1, 28, 28, dtype=torch.uint8), "all 5 images are constant"),
+        (torch.rand(5, 1, 1, 1).expand(-1, -1, 28, 28), "all 5 images are constant"),
+        (GOOD[:1].expand(5, -1, -1, -1), "all 5 images are the same one"),
+    ],
+)
+def test_refuses(images: torch.Tensor, says: str) -> None:
+    with pytest.raises(GenlabError, match=says) as caught:
+        check_images(images)
+    assert "\n" not in str(caught.value)

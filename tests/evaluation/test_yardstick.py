@@ -1,0 +1,65 @@
+"""The floor that is made once, and reports that are measured against it."""
+
+import pytest
+import torch
+
+from genlab.data import Dataset
+from genlab.errors import GenlabError
+from genlab.evaluation.figures import Figure
+from genlab.evaluation.judges import Judge, Kind
+from genlab.evaluation.yardstick import Yardstick, make_yardstick, report_on
+
+Digits = tuple[Dataset, Dataset]
+
+
+def test_real_images_are_at_their_floor(yardstick: Yardstick) -> None:
+    reference = yardstick.reference
+    real = reference.test.images[reference.held_out]
+    labels = reference.test.labels[reference.held_out]
+    report = report_on(real, yardstick, name="real", labels=labels)
+    assert report.figures == yardstick.floor == report.floor
+    assert report.figures["frechet_ratio", "residual"].value == 1
+
+
+def test_what_is_known_already_comes_last(yardstick: Yardstick) -> None:
+    images = torch.rand(100, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    more = [Figure("parameters", 12), Figure("nats", 99.5, 0.5)]
+    report = report_on(images, yardstick, name="noise", seed=7, more=more)
+    assert list(report.figures.values())[-2:] == more
+    assert (report.name, report.dataset, report.n, report.seed) == ("noise", "digits", 100, 7)
+    assert report.figures["frechet_ratio", "plain"].value == pytest.approx(
+        report.figures["frechet", "plain"].value / yardstick.floor["frechet", "plain"].value
+    )
+    assert report.figures["frechet_ratio", "plain"].value > 2
+
+
+def test_all_test_images_if_no_number_is_named(digits: Digits, judges: dict[Kind, Judge]) -> None:
+    one: dict[Kind, Judge] = {"plain": judges["plain"]}
+    yardstick = make_yardstick(*digits, judges=one)
+    assert yardstick.reference.n == 360
+    assert ("frechet_unbiased", "plain") in yardstick.floor
+
+
+def test_a_wrong_number_is_refused_before_judges_are_looked_for(
+    digits: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which, for other data, would mean to train them."""
+
+    def judges_for(*_: object, **__: object) -> None:
+        raise AssertionError("judges were asked for")
+
+    monkeypatch.setattr("genlab.evaluation.yardstick.judges_for", judges_for)
+    for n in (72, 361):
+        with pytest.raises(GenlabError, match=str(n)):
+            make_yardstick(*digits, n)
+
+
+def test_bars_reach_their_ends(
+    digits: Digits, judges: dict[Kind, Judge], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_yardstick(*digits, 73, judges=judges)  # the smallest number, too
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    looks, figures = (part.split("\r")[-1] for part in shown.err.strip("\n").split("\n"))
+    assert looks.startswith("judging real images: 100%")
+    assert figures.startswith("figures of real images: 100%")
