@@ -5,23 +5,34 @@ The layout of the package is the table of contents of the series: ``genlab.data`
 ``genlab.widgets`` 05.
 
 The verbs of the command line stand here too: ``genlab.fit("vae", run="runs/mine")``, then
-``genlab.resume``, ``genlab.load``, ``genlab.fit_or_load``, ``genlab.sample`` and ``genlab.list_runs``, and
-``genlab.load_dataset`` and ``genlab.load_config``.
+``genlab.resume``, ``genlab.load``, ``genlab.fit_or_load``, ``genlab.sample``, ``genlab.list_runs``,
+``genlab.evaluate`` and ``genlab.compare``, and ``genlab.load_dataset`` and ``genlab.load_config``.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genlab.comparing import compare
     from genlab.data import load_dataset
+    from genlab.evaluating import evaluate
     from genlab.run_list import list_runs
     from genlab.runs import fit, fit_or_load, load, resume, sample
     from genlab.zoo import load_config
 
 __version__ = "0.1.0"
-__all__ = ["fit", "fit_or_load", "list_runs", "load", "load_config", "load_dataset", "resume", "sample"]
+__all__ = [
+    "compare", "evaluate", "fit", "fit_or_load", "list_runs", "load", "load_config", "load_dataset",
+    "resume", "sample",
+]  # fmt: skip
 
-_HOMES = {"load_dataset": "genlab.data", "load_config": "genlab.zoo", "list_runs": "genlab.run_list"}
+_HOMES = {
+    "compare": "genlab.comparing",
+    "evaluate": "genlab.evaluating",
+    "list_runs": "genlab.run_list",
+    "load_config": "genlab.zoo",
+    "load_dataset": "genlab.data",
+}
 
 
 def __getattr__(name: str) -> Any:

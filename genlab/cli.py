@@ -186,6 +186,119 @@ def sample(
     typer.echo(f"Wrote {n} images to {out}.")
 
 
+@app.command(epilog="Example: genlab evaluate my-vae --out runs/my-vae/evaluation")
+def evaluate(
+    target: Annotated[
+        str, typer.Argument(help="A run folder, the name of one in runs/, or a .npy of images.")
+    ],
+    n: Annotated[
+        int | None, typer.Option(min=1, help="Images to draw and compare; 10,000 if there are as many real.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Which images are drawn.")] = 0,
+    dataset: Annotated[
+        str | None, typer.Option(help="Real images to compare with; the run's own if left out.")
+    ] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="The best checkpoint by train.monitor, not the newest.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for report.json, report.txt and closest.png.")
+    ] = None,
+) -> None:
+    """How good a model is: distances to real images beside their floor, and whether it copies."""
+    from genlab.evaluating import evaluate, write_evaluation
+    from genlab.evaluation.report import as_text
+
+    evaluation = evaluate(
+        target,
+        n=n,
+        seed=seed,
+        checkpoint="best" if best else "newest",
+        dataset=dataset,
+        data_root=data_root,
+    )
+    typer.echo(as_text(evaluation.report))
+    if out is not None:
+        write_evaluation(evaluation, out)
+        typer.echo(f"Wrote report.json, report.txt and closest.png to {out}.")
+
+
+@app.command(epilog="Example: genlab compare --dataset mnist --seconds 120 --out runs/fair-mnist")
+def compare(
+    out: Annotated[Path, typer.Option(help="A folder for comparison.md, .json and .png, and for runs.")],
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Finished runs; with --seconds they join the bench.")
+    ] = None,
+    config: Annotated[
+        list[str] | None,
+        typer.Option(help="A model of the bench, fair-vae, fair-gan and fair-diffusion if left out."),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Train so long each; only finished runs if left out.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How often each is trained.")] = 3,
+    n: Annotated[
+        int | None, typer.Option(min=1, help="Images of each; 10,000 if there are as many real.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Real images; auto, or the runs' own.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
+) -> None:
+    """Compare models: train the three families alike (--seconds), or take finished runs."""
+    from genlab.comparing import compare, write_comparison
+    from genlab.fair import FAIR, train_and_compare
+
+    if seconds is not None:
+        comparison = train_and_compare(
+            out,
+            configs=config or FAIR,
+            dataset=dataset or "auto",
+            data_root=data_root,
+            seconds=seconds,
+            seeds=seeds,
+            n=n,
+            also=runs or (),
+        )
+    elif runs:
+        if config:
+            raise GenlabError("--config is trained with --seconds; finished runs are named without it")
+        comparison = compare(runs, n=n, dataset=dataset, data_root=data_root)
+    else:
+        raise GenlabError("name finished runs, or say how long to train each family: --seconds 120")
+    write_comparison(comparison, out)
+    typer.echo(f"Wrote comparison.md, comparison.json and comparison.png to {out}.")
+
+
+@app.command(epilog="Example: genlab judge ./shapes")
+def judge(
+    dataset: Annotated[
+        str, typer.Argument(help="mnist, fashion_mnist, digits, auto or a path such as ./shapes.")
+    ],
+    kind: Annotated[str | None, typer.Option(help="plain or residual; both if left out.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of training; twelve passes over the images if left out.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Each kind has its own if left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to keep them in; data/judges if left out.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
+) -> None:
+    """Train the classifiers that evaluate looks through, for data that none come with the package for."""
+    from genlab.data import load_dataset
+    from genlab.errors import did_you_mean
+    from genlab.evaluation.judge import make_judge
+    from genlab.evaluation.judges import JUDGES
+
+    if kind is not None and kind not in JUDGES:
+        raise GenlabError(f"unknown kind of judge {kind!r}: {did_you_mean(kind, JUDGES)}")
+    train = load_dataset(dataset, "train", data_root)
+    test = load_dataset(train.name, "test", data_root)
+    for each in [each for each in JUDGES if kind in (None, each)]:
+        _, card = make_judge(each, train, test, folder=out, steps=steps, seed=seed)
+        typer.echo(f"{card.file}: right on {card.accuracy:.2%} of the {len(test):,} test images")
+
+
 @app.command(epilog="Example: genlab data fashion_mnist")
 def data(
     name: Annotated[

@@ -21,6 +21,8 @@ from genlab.training.checkpoint import NETWORKS
 from genlab.training.loop import Step
 from genlab.training.run import CHECKPOINTS, SHEET, SUMMARY, RunFolder, read_metrics
 from genlab.zoo import config_names, load_config
+from tests.evaluation.conftest import glances
+from trials.bad_folders import good_folder
 
 SMALL = ["--set", "model.hidden_dim=16", "--set", "train.max_steps=2", "--set", "train.batch_size=8"]
 
@@ -186,6 +188,38 @@ def test_runs_are_listed(genlab_: Genlab, run: Path, conditional: Path, tmp_path
     assert "No runs yet" in genlab_("runs", tmp_path / "empty").out
 
 
+def test_judge_trains_both_for_own_data_and_keeps_them(genlab_: Genlab, tmp_path: Path) -> None:
+    data, out = good_folder(tmp_path / "shapes"), tmp_path / "judges"
+    done = genlab_("judge", data, "--steps", 3, "--out", out)
+    assert done.code == 0, done.err
+    assert "plain judge: 100%" in done.err
+    cards = json.loads((out / "judges.json").read_text())
+    assert [(card["kind"], card["steps"], card["num_classes"]) for card in cards] == [
+        ("plain", 3, 3),
+        ("residual", 3, 3),
+    ]
+    files = {card["file"] for card in cards}
+    assert {path.name for path in out.iterdir()} == {"judges.json", *files}
+    for card, line in zip(cards, done.out.splitlines()[-2:], strict=True):
+        assert re.fullmatch(rf"{card['file']}: right on {card['accuracy']:.2%} of the \d+ test images", line)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    assert genlab_("judge", data, "--steps", 3, "--out", out, "--kind", "residual").code == 0
+    assert {path: path.read_bytes() for path in out.iterdir()} == before  # the seed decides all
+
+
+def test_compare_takes_finished_runs(
+    genlab_: Genlab, run: Path, conditional: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genlab.evaluation.yardstick.judges_for", lambda *_, **__: glances())
+    done = genlab_("compare", run, conditional, "--n", 80, "--out", tmp_path / "out")
+    assert done.code == 0, done.err
+    last = f"Wrote comparison.md, comparison.json and comparison.png to {tmp_path / 'out'}."
+    assert done.out.splitlines()[-1] == last
+    text = (tmp_path / "out" / "comparison.md").read_text("utf-8")
+    assert "| run | " in text
+    assert "| conditional | " in text
+
+
 # --- what a user can mend: one line, status 2 -------------------------------------------------
 
 
@@ -329,9 +363,34 @@ def test_what_sample_refuses(genlab_: Genlab, run: Path, conditional: Path, tmp_
     assert not out.exists()
 
 
+def test_what_compare_and_judge_refuse(genlab_: Genlab, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    line = one_line(genlab_("compare", "--out", out))
+    assert line == "genlab: name finished runs, or say how long to train each family: --seconds 120"
+    line = one_line(genlab_("compare", run, "--config", "vae", "--out", out))
+    assert line.startswith("genlab: --config is trained with --seconds")
+    assert "there is no run" in one_line(genlab_("compare", tmp_path / "nowhere", "--out", out))
+    line = one_line(genlab_("compare", "--seconds", 1, "--dataset", "digist", "--out", out))
+    assert "did you mean 'digits'?" in line
+    line = one_line(
+        genlab_("compare", "--seconds", 1, "--dataset", "digits", "--config", "vea", "--out", out)
+    )
+    assert "unknown config 'vea': did you mean 'vae'" in line
+    assert "did you mean 'plain'?" in one_line(genlab_("judge", "digits", "--kind", "plane"))
+    assert "unknown data set 'digist'" in one_line(genlab_("judge", "digist"))
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("call", "complaint", "command"),
     [
+        ("evaluate", "target", "evaluate"),
+        ("evaluate run --n 0", "--n", "evaluate"),
+        ("compare run", "--out", "compare"),
+        ("compare --out x --seconds 0", "--seconds", "compare"),
+        ("compare --out x --seeds 0", "--seeds", "compare"),
+        ("judge", "dataset", "judge"),
+        ("judge digits --steps 0", "--steps", "judge"),
         ("train --config vae", "--run", "train"),
         ("train --config vae --run", "--run", None),  # click forgets whose option lacks its value
         ("train --config vae --rnu x", "--rnu", "train"),
@@ -376,7 +435,7 @@ def test_help_has_an_example(call: str, genlab_: Genlab) -> None:
 def test_every_command_has_an_example(genlab_: Genlab) -> None:
     listed = genlab_("--help").out.split("Commands:\n")[1]
     words = re.findall(r"^  ([a-z]+)  ", listed, re.M)
-    assert {"train", "sample", "data", "config"} <= set(words)
+    assert {"train", "sample", "data", "config", "evaluate", "compare", "judge"} <= set(words)
     for word in words:
         assert f"Example: genlab {word}" in genlab_(word, "--help").out
     for word in ("list", "show"):

@@ -15,6 +15,7 @@ FLOORS = [  # from the ground up
     # "": genlab itself, for those who import its version
     {
         "errors",
+        "bars",
         "files",
         "one_line",
         "yaml_file",
@@ -32,6 +33,9 @@ FLOORS = [  # from the ground up
     {"zoo", "sampling", "teach"},
     {"run_list"},
     {"runs"},
+    {"evaluating"},
+    {"comparing"},
+    {"fair"},
     {"cli", "__init__"},  # genlab/__init__.py hands on the verbs of runs, when they are asked for
     {"__main__"},
 ]

@@ -48,7 +48,7 @@ def frechet_ratio(images: Tensor, reference: Reference) -> float:
 
 
 def draw_curves(training: Sequence[Point], sampling: Sequence[Point]) -> Figure:
-    """Quality against training time and against sampling time, both on logarithmic axes.
+    """Quality against training time and against sampling time.
 
     A pale dot is one seed; the line goes through the means over seeds.
     """
@@ -77,7 +77,7 @@ def _draw(axis: Axes, points: Sequence[Point], color: str, mark: str, *, labelle
     axis.plot([x for x, _ in means], [y for _, y in means], f"{mark}-", color=color)
     for group, place in zip(groups, means, strict=True):
         if labelled and group[0].label:
-            axis.annotate(group[0].label, place, (4, 4), textcoords="offset points", fontsize=7)
+            axis.annotate(group[0].label, place, (3, 5), textcoords="offset points", fontsize=7, rotation=45)
 
 
 _COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.SKY, plots.RED, plots.BLACK)

@@ -8,7 +8,7 @@ import torch
 from genlab.bars import bar
 from genlab.data import Dataset
 from genlab.evaluation.classes import conditional_accuracy
-from genlab.evaluation.judge_files import JudgeCard, find_judge, keep_judge, kept_here
+from genlab.evaluation.judge_files import JudgeCard, find_judge, keep_judge, kept_here, open_folder
 from genlab.evaluation.judge_training import default_steps, train_judge
 from genlab.evaluation.judges import JUDGES, Judge, Kind
 from genlab.evaluation.look import look
@@ -66,12 +66,14 @@ def make_judge(
     Raises:
         GenlabError: the folder cannot be written to.
     """
+    folder = kept_here() if folder is None else folder
+    open_folder(folder)
     steps = default_steps(train) if steps is None else steps
     seed = SEEDS[kind] if seed is None else seed
     judge, right = train_new(kind, train, test, steps=steps, seed=seed)
     card = keep_judge(
         judge,
-        kept_here() if folder is None else folder,
+        folder,
         kind=kind,
         dataset=train,
         seed=seed,

@@ -117,7 +117,7 @@ def keep_judge(
     Raises:
         GenlabError: the folder cannot be written to, or its index is damaged.
     """
-    content = save({name: tensor.contiguous() for name, tensor in judge.state_dict().items()})
+    content = _content(judge)
     card = JudgeCard(
         file=f"{Path(dataset.name).stem}-{dataset.fingerprint[:8]}-{kind}.safetensors",
         sha256=hashlib.sha256(content).hexdigest(),
@@ -129,15 +129,40 @@ def keep_judge(
         steps=steps,
         accuracy=accuracy,
     )
+    open_folder(folder)
     others = [other for other in read_cards(folder) if other.file != card.file]
     cards = sorted([*others, card], key=lambda each: each.file)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         write_aside(folder / card.file, content)
         write_aside(folder / INDEX, json.dumps([each.model_dump() for each in cards], indent=2) + "\n")
     except OSError as error:
         raise GenlabError(f"cannot keep a judge in {folder}: {error.strerror}") from None
     return card
+
+
+def open_folder(folder: Path) -> None:
+    """Make the folder that a judge will be kept in: before it is trained, which takes minutes.
+
+    Raises:
+        GenlabError: it cannot be written to, or its index is damaged.
+    """
+    list(read_cards(folder))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_aside(folder / ".writable", "")
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise GenlabError(f"cannot keep a judge in {folder}: {error.strerror}") from None
+
+
+def weights_sha256(judge: Judge) -> str:
+    """What ``JudgeCard.sha256`` would be for this judge."""
+    return hashlib.sha256(_content(judge)).hexdigest()
+
+
+def _content(judge: Judge) -> bytes:
+    """A judge as the bytes of a safetensors file."""
+    return bytes(save({name: tensor.contiguous() for name, tensor in judge.state_dict().items()}))
 
 
 def _remedy(folder: Path) -> str:

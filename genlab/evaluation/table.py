@@ -58,6 +58,8 @@ def markdown(rows: Sequence[Row], judge: Kind, names: Sequence[str]) -> str:
         cells = ["" if (figure := row.figure(key)) is None else printed(figure) for key in columns]
         if not row.reports:
             cells = [f"refused: {row.refused[0]}"] + [""] * (len(titles) - 1)
+        elif row.refused:
+            cells[0] += f" ({len(row.refused)} more refused: {row.refused[0]})"
         lines.append([row.name, *cells])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

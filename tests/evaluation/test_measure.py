@@ -74,13 +74,13 @@ def test_real_images_get_the_floor_and_ratio_1(
 def test_order_makes_no_difference(
     reference: Reference, real: torch.Tensor, floor: Mapping[Key, Figure]
 ) -> None:
-    """Except to who is in which fold and in which group of the jackknife."""
+    """Except to who is in which fold and which subset: chance, by the error that is stated."""
     order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
     again = figures(real[order], reference, reference.test.labels[reference.held_out][order])
     assert again.keys() == floor.keys()
     for key, figure in again.items():
-        if key[0] != "two_sample":
-            assert figure.value == pytest.approx(floor[key].value, rel=1e-4, abs=1e-6), key
+        by_chance = 5 * (figure.error or 0) if key[0] in ("two_sample", "kernel") else 1e-6
+        assert figure.value == pytest.approx(floor[key].value, rel=1e-4, abs=by_chance), key
 
 
 def test_bytes_and_floats_get_the_same(

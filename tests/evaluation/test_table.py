@@ -108,8 +108,15 @@ def test_without_a_known_error_there_is_no_result_and_no_blame_on_the_judges() -
 
 
 def test_equal_values_are_no_result_and_no_disagreement() -> None:
-    words = order(row("a", [1, 1, 1]), row("b", [1, 1, 1]))
+    words = order(row("a", [1, 2, 3]), row("b", [3, 1, 2]))
     assert words == "a, and b (no result: within chance for the plain judge)"
+    words = order(row("a", [1, 1, 1]), row("b", [1, 1, 1]))
+    assert words.startswith("a, and b (no result: ")
+    assert "disagree" not in words
+
+
+def test_seeds_that_all_agree_state_no_error() -> None:
+    assert row("a", [7.0, 7.0, 7.0]).figure(("kernel", "plain")) == Figure("kernel", 7.0, None, "plain")
 
 
 def test_one_model_or_none() -> None:
@@ -149,9 +156,9 @@ def test_markdown() -> None:
     ]
 
 
-def test_a_model_with_images_refused_for_one_seed_keeps_its_figures() -> None:
+def test_a_seed_whose_images_were_refused_is_not_hidden() -> None:
     some = Row("a", row("a", [0.001, 0.003]).reports, ["NaN"])
-    assert cells(markdown([some], "plain", ["kernel"]))[1] == ["a", "2.00 ± 1.00"]
+    assert cells(markdown([some], "plain", ["kernel"]))[1] == ["a", "2.00 ± 1.00 (1 more refused: NaN)"]
 
 
 def test_markdown_where_every_model_is_refused() -> None:

@@ -1,0 +1,257 @@
+"""Several models measured alike, in one table and one figure: ``genlab compare``."""
+
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+from genlab.config import read_settings
+from genlab.data import load_dataset
+from genlab.errors import GenlabError
+from genlab.evaluating import data_of, evaluate_family, training_seconds
+from genlab.evaluation.curves import QUICK, Point, draw_curves, frechet_ratio
+from genlab.evaluation.figures import FIGURES
+from genlab.evaluation.report import Report, report_from_json
+from genlab.evaluation.table import COST, HONESTY, QUALITY, Row, explained, markdown, ranking
+from genlab.evaluation.yardstick import Yardstick, make_yardstick
+from genlab.family import Family, Walks
+from genlab.files import write_aside
+from genlab.run_list import find_run
+from genlab.runs import load
+from genlab.sampling import sample_in_batches
+from genlab.training.progress import say
+from genlab.training.run import CONFIG
+from genlab.zoo import Config
+
+WALKS = (2, 5, 10, 20)  # numbers of sampler steps that are tried
+
+
+@dataclass
+class Measured:
+    """What was measured of one trained model.
+
+    Attributes:
+        model: its name in the table; models that differ in their seed alone have the same.
+        report: all figures, None if its images were refused.
+        refused: why they were.
+        training, sampling: points of the two curves.
+    """
+
+    model: str
+    report: Report | None = None
+    refused: str | None = None
+    training: list[Point] = field(default_factory=list)
+    sampling: list[Point] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was measured, of real images and of models.
+
+    Attributes:
+        yardstick: the real images.
+        measured: one per trained model.
+    """
+
+    yardstick: Yardstick
+    measured: Sequence[Measured]
+
+    @property
+    def rows(self) -> list[Row]:
+        """A row per model, real images first."""
+        reference, floor = self.yardstick.reference, self.yardstick.floor
+        rows = [Row("real test images", [Report("real", reference.train.name, reference.n, 0, floor, floor)])]
+        for name in dict.fromkeys(each.model for each in self.measured):
+            mine = [each for each in self.measured if each.model == name]
+            reports = [each.report for each in mine if each.report is not None]
+            refused = [each.refused for each in mine if each.refused is not None]
+            rows.append(Row(name, reports, refused))
+        return rows
+
+
+def compare(
+    runs: Sequence[str | Path],
+    *,
+    n: int | None = None,
+    dataset: str | None = None,
+    data_root: str | Path | None = None,
+) -> Comparison:
+    """Measure finished runs: ``genlab compare RUN RUN ...``.
+
+    Args:
+        runs: folders, or names in ``runs/``; those that differ in their seed alone become one row.
+        n: images per set, for real and generated ones; as for ``genlab.evaluating.evaluate``.
+        dataset, data_root: what to measure against; what the runs were trained on if left out.
+
+    Raises:
+        GenlabError: no such run, or runs of different data.
+    """
+    paths = distinct_runs(runs)
+    trained_on = {data_of(path)[0]: path for path in paths}
+    if dataset is None and len(trained_on) > 1:
+        (one, a), (two, b) = list(trained_on.items())[:2]
+        raise GenlabError(f"{a} was trained on {one} and {b} on {two}: name what to compare with, --dataset")
+    name, root = data_of(paths[0])
+    train = load_dataset(dataset or name, "train", data_root or root)
+    yardstick = make_yardstick(train, load_dataset(train.name, "test", data_root or root), n, say=say)
+    return Comparison(yardstick, [measure_run(path, yardstick, row_names(paths)[path]) for path in paths])
+
+
+def distinct_runs(runs: Sequence[str | Path]) -> list[Path]:
+    """The folders of runs, each once."""
+    paths = [find_run(run) for run in runs]
+    return list({path.resolve(): path for path in paths}.values())
+
+
+def row_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """Each run's name in the table: without its seed, where another run differs in the seed alone.
+
+    Other models that would have the same name are called by the path of their first run.
+    """
+    made = {path: (_without_seed(read_settings(Config, path / CONFIG)), data_of(path)[0]) for path in paths}
+    twins = {path: [other for other in paths if made[other] == made[path]] for path in paths}
+    short = {path: _short_name(twins[path]) for path in paths}
+    names = {}
+    for path in paths:
+        namesakes = [other for other in paths if short[other] == short[path]]
+        names[path] = short[path] if namesakes == twins[path] else str(twins[path][0])
+    return names
+
+
+def measure_run(path: Path, yardstick: Yardstick, model: str) -> Measured:
+    """All figures of a run and its points on the curves; images that are refused are no error here."""
+    say(f"Measuring {path}")
+    measured, family, seconds = Measured(model), load(path), training_seconds(path)
+    seed = read_settings(Config, path / CONFIG).train.seed
+    if seconds is not None:
+        add_training_point(measured, family, yardstick, seconds, label="", seed=seed)
+    measure_finished(measured, family, yardstick, seconds, seed=seed)
+    return measured
+
+
+def measure_finished(
+    measured: Measured, family: Family, yardstick: Yardstick, seconds: float | None, *, seed: int
+) -> None:
+    """Add the report and the curve over sampling time; or why the images were refused."""
+    try:
+        measured.report, _ = evaluate_family(
+            family, yardstick, name=measured.model, seed=seed, training_seconds=seconds
+        )
+    except GenlabError as error:
+        measured.refused = str(error)
+        say(f"{measured.model}: {error}")
+        return
+    measured.sampling.extend(_sampling_points(measured.model, family, yardstick, seed))
+
+
+def add_training_point(
+    measured: Measured, family: Family, yardstick: Yardstick, seconds: float, *, label: str, seed: int
+) -> None:
+    """Add a point to the curve over training time, if the images are fit to be measured."""
+    images = sample_in_batches(family, min(QUICK, yardstick.reference.n), seed=seed)
+    try:
+        ratio = frechet_ratio(images, yardstick.reference)
+    except GenlabError as error:
+        say(f"{measured.model} after {seconds:.0f} s: {error}")
+        return
+    measured.training.append(Point(measured.model, label, seconds, ratio))
+
+
+def _sampling_points(model: str, family: Family, yardstick: Yardstick, seed: int) -> Iterator[Point]:
+    n = min(QUICK, yardstick.reference.n)
+    walks: Sequence[int | None] = WALKS if isinstance(family, Walks) else (None,)
+    for steps in walks:
+        label = f"{steps} steps" if steps else ""
+        started = perf_counter()
+        try:
+            images = sample_in_batches(family, n, seed=seed, num_inference_steps=steps)
+            each = (perf_counter() - started) / n
+            ratio = frechet_ratio(images, yardstick.reference)
+        except GenlabError as error:  # more steps than noise levels, or images that are refused
+            say(f"{model}, {label}: {error}")
+            continue
+        yield Point(model, label, each, ratio)
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Everything, as plain lists, dicts and numbers."""
+    return {
+        "floor": [asdict(figure) for figure in comparison.yardstick.floor.values()],
+        "measured": [measured_as_json(each) for each in comparison.measured],
+    }
+
+
+def measured_as_json(measured: Measured) -> dict[str, Any]:
+    """One trained model's figures and points; ``measured_from_json`` reads them back."""
+    return {
+        "model": measured.model,
+        "report": None if measured.report is None else measured.report.as_json(),
+        "refused": measured.refused,
+        "training": [asdict(point) for point in measured.training],
+        "sampling": [asdict(point) for point in measured.sampling],
+    }
+
+
+def measured_from_json(values: Mapping[str, Any]) -> Measured:
+    """What ``measured_as_json`` wrote."""
+    return Measured(
+        values["model"],
+        None if values["report"] is None else report_from_json(values["report"]),
+        values["refused"],
+        [Point(**point) for point in values["training"]],
+        [Point(**point) for point in values["sampling"]],
+    )
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """The tables, the ranking by each judge-made figure, and what the figures mean."""
+    reference, rows = comparison.yardstick.reference, comparison.rows
+    judges, models = list(reference.judges), comparison.rows[1:]
+    parts = [
+        f"# {reference.train.name}: {reference.n:,} images of each model against {reference.n:,} real ones",
+        "± is the standard error: over seeds where there are several, else over the choice of images.",
+    ]
+    for judge in judges:
+        parts += [f"## Quality, by the {judge} judge", markdown(rows, judge, QUALITY)]
+    orders = [f"- {FIGURES[name].title}: {ranking(models, name, judges)}" for name in QUALITY]
+    parts += ["## Order, best first", "\n".join(orders)]
+    parts += [f"## Classes, honesty (by the {judges[0]} judge)", markdown(rows, judges[0], HONESTY)]
+    parts += ["## Cost", markdown(models, judges[0], COST)]
+    parts += ["## What the figures say", explained([*QUALITY, *HONESTY, *COST])]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_comparison(comparison: Comparison, out: Path) -> None:
+    """Write comparison.md, comparison.json and comparison.png into a folder.
+
+    Raises:
+        GenlabError: it cannot be written to.
+    """
+    training = [point for each in comparison.measured for point in each.training]
+    sampling = [point for each in comparison.measured for point in each.sampling]
+    figure = draw_curves(training, sampling)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    plt.close(figure)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_aside(out / "comparison.md", as_markdown(comparison))
+        write_aside(out / "comparison.json", json.dumps(as_json(comparison), indent=1) + "\n")
+        write_aside(out / "comparison.png", picture.getvalue())
+    except OSError as error:
+        raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
+
+
+def _short_name(twins: Sequence[Path]) -> str:
+    name = twins[0].name
+    return name if len(twins) == 1 else re.sub(r"[-_. ]?(seed|s)?[-_]?\d+$", "", name) or name
+
+
+def _without_seed(config: Config) -> Config:
+    return config.model_copy(update={"train": config.train.model_copy(update={"seed": 0})})

@@ -1,0 +1,209 @@
+"""How good is a model? ``genlab evaluate my-vae``, and ``genlab.evaluate("my-vae")`` in Python."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab import plots
+from genlab.config import read_settings
+from genlab.data import Dataset, load_dataset, to_signed, to_unit
+from genlab.errors import GenlabError
+from genlab.evaluation.figures import Figure
+from genlab.evaluation.look import check_images
+from genlab.evaluation.memorisation import closest_pairs, nearest
+from genlab.evaluation.reference import QUERIES
+from genlab.evaluation.report import Report, as_text
+from genlab.evaluation.yardstick import Yardstick, make_yardstick, report_on
+from genlab.family import Bounds, Family, count_parameters
+from genlab.files import write_aside
+from genlab.run_list import find_run
+from genlab.runs import load
+from genlab.sampling import sample_in_batches
+from genlab.training.progress import say
+from genlab.training.run import CONFIG, read_summary
+from genlab.zoo import Config
+
+NATS_IMAGES = 1000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's report, and what it is of.
+
+    Attributes:
+        report: all figures.
+        images: that were measured, (N, 1, 28, 28).
+        yardstick: what they were measured with.
+    """
+
+    report: Report
+    images: Tensor
+    yardstick: Yardstick
+
+
+def evaluate(
+    target: str | Path,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    checkpoint: Literal["newest", "best"] = "newest",
+    dataset: str | None = None,
+    data_root: str | Path | None = None,
+) -> Evaluation:
+    """Measure a run, or images in a file.
+
+    Args:
+        target: a run's folder, or its name in ``runs/``; or a file of images, .npy, as ``genlab sample``
+            writes it: (N, 28, 28), uint8 or float in [0, 1].
+        n: how many images to draw and compare; as many as there are test images, at most 10,000, if
+            left out.
+        seed: decides which are drawn, and which real ones they are compared with.
+        checkpoint: of the run.
+        dataset, data_root: what to measure against; what the run was trained on if left out.
+
+    Raises:
+        GenlabError: no such run or file, no whole checkpoint, or images that nothing can be computed from.
+    """
+    path = Path(target)
+    if path.suffix == ".npy":
+        images = read_images(path)
+        if n is not None and n > len(images):
+            raise GenlabError(f"{path} holds {len(images):,} images, {n:,} were asked for")
+        images = images[:n]
+        check_images(images)  # before judges spend minutes on the real ones
+        if dataset is None:
+            raise GenlabError(f"{path}: say what its images should look like, --dataset mnist")
+        yardstick = make_yardstick(*_both(dataset, data_root), len(images), seed=seed, say=say)
+        return Evaluation(report_on(images, yardstick, name=path.name, seed=seed), images, yardstick)
+    path = find_run(target)
+    family = load(path, checkpoint)
+    name, root = data_of(path)
+    yardstick = make_yardstick(*_both(dataset or name, data_root or root), n, seed=seed, say=say)
+    report, images = evaluate_family(
+        family, yardstick, name=path.name, seed=seed, training_seconds=training_seconds(path)
+    )
+    return Evaluation(report, images, yardstick)
+
+
+def evaluate_family(
+    family: Family,
+    yardstick: Yardstick,
+    *,
+    name: str,
+    seed: int = 0,
+    training_seconds: float | None = None,
+) -> tuple[Report, Tensor]:
+    """Draw N images from a model, time it, show them to the judges: the report and the images.
+
+    Args:
+        family: in eval mode.
+        yardstick: real images, and N.
+        name: for the report.
+        seed: decides which images are drawn; their classes are as frequent as in the data.
+        training_seconds: how long it was trained, where that is known.
+    """
+    reference = yardstick.reference
+    labels = None
+    if family.num_classes is not None:
+        generator = torch.Generator().manual_seed(seed)
+        labels = reference.train.labels[
+            torch.randint(len(reference.train), (reference.n,), generator=generator)
+        ]
+    started = perf_counter()
+    images = sample_in_batches(family, reference.n, seed=seed, labels=labels)
+    each = (perf_counter() - started) / reference.n
+    more = [Figure("parameters", count_parameters(family.networks))]
+    if training_seconds is not None:
+        more.append(Figure("training_seconds", training_seconds))
+    more.append(Figure("sample_milliseconds", 1000 * each))
+    if isinstance(family, Bounds):
+        more += nats(family, reference.test, seed)
+    return report_on(images, yardstick, name=name, seed=seed, labels=labels, more=more), images
+
+
+def write_evaluation(evaluation: Evaluation, out: Path) -> None:
+    """Write report.json, report.txt and closest.png, the pairs most like copies, into a folder.
+
+    Raises:
+        GenlabError: it cannot be written to.
+    """
+    sheet = plots.grid(closest_pairs_sheet(evaluation), columns=12)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(evaluation.report.as_json(), indent=1)
+        write_aside(out / "report.json", text + "\n")
+        write_aside(out / "report.txt", as_text(evaluation.report) + "\n")
+        write_aside(out / "closest.png", plots.to_png(sheet, scale=2))
+    except OSError as error:
+        raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
+
+
+def closest_pairs_sheet(evaluation: Evaluation, n: int = 36) -> Tensor:
+    """The generated images most like copies, each followed by its nearest training image: (2n, 1, 28, 28)."""
+    images, training = evaluation.images[:QUERIES], evaluation.yardstick.reference.train.images
+    found = nearest(images, training)
+    pairs = closest_pairs(found, min(n, len(images)))
+    generated, originals = images[pairs], training[found.indices[pairs, 0]]
+    if generated.dtype != torch.uint8:
+        originals = to_unit(originals)
+    return torch.stack([generated, originals], dim=1).flatten(0, 1)
+
+
+def nats(family: Bounds, test: Dataset, seed: int = 0) -> list[Figure]:
+    """The mean bound over test images, and its standard error; nothing for a model without a density."""
+    images, labels = test.images[:NATS_IMAGES], test.labels[:NATS_IMAGES]
+    generator = torch.Generator().manual_seed(seed)
+    try:
+        bound = family.nats(to_signed(images), labels, generator=generator)
+    except GenlabError:  # trained with beta 0: an autoencoder
+        return []
+    error = bound.std().item() / len(bound) ** 0.5
+    return [Figure("nats", bound.mean().item(), error)]
+
+
+def training_seconds(run: Path) -> float | None:
+    """How long a run has been trained, by its summary."""
+    seconds = read_summary(run).get("seconds")
+    return float(seconds) if isinstance(seconds, (int, float)) else None
+
+
+def data_of(run: Path) -> tuple[str, str | None]:
+    """Name of the data set that a run was trained on, and the folder it was looked for in."""
+    summary = read_summary(run)
+    return summary.get("dataset", read_settings(Config, run / CONFIG).train.dataset), summary.get("data_root")
+
+
+def read_images(path: Path) -> Tensor:
+    """Images of a .npy file, (N, 1, 28, 28), with the numbers that are in it.
+
+    Raises:
+        GenlabError: it cannot be read, or is no array of images.
+    """
+    try:
+        with path.open("rb") as file:  # not np.load, which would also open an archive of this name
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except FileNotFoundError:
+        raise GenlabError(f"there is no file {path}") from None
+    except (OSError, ValueError, EOFError, MemoryError):
+        raise GenlabError(
+            f"{path} is not a .npy file of numbers: genlab sample --out x.npy writes one"
+        ) from None
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
+        raise GenlabError(f"{path} holds {array.dtype} numbers: images are uint8, or float in [0, 1]")
+    if array.ndim == 3:
+        array = array[:, None]
+    if array.ndim != 4 or array.shape[1:] != (1, 28, 28):
+        raise GenlabError(f"{path} is of shape {array.shape}: images are (N, 28, 28)")
+    with np.errstate(over="ignore"):  # infinities are refused as such
+        return torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.float32))
+
+
+def _both(dataset: str, data_root: str | Path | None) -> tuple[Dataset, Dataset]:
+    train = load_dataset(dataset, "train", data_root)
+    return train, load_dataset(train.name, "test", data_root)

@@ -1,0 +1,185 @@
+"""The fair bench: models trained alike, then compared. ``genlab compare`` without runs.
+
+Alike means: the same data, the same seconds of training on the same machine and as many parameters to
+within a tenth. Every model is trained with several seeds, in turn, so that whatever else the machine
+does meets all of them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from genlab.comparing import (
+    Comparison,
+    Measured,
+    add_training_point,
+    distinct_runs,
+    measure_finished,
+    measure_run,
+    measured_as_json,
+    measured_from_json,
+    row_names,
+)
+from genlab.config import read_settings
+from genlab.data import Dataset, load_dataset
+from genlab.errors import GenlabError
+from genlab.evaluating import training_seconds
+from genlab.evaluation.judge_files import weights_sha256
+from genlab.evaluation.reference import Reference
+from genlab.evaluation.yardstick import Yardstick, make_yardstick
+from genlab.family import Family, count_parameters
+from genlab.files import write_aside
+from genlab.runs import fit, resume
+from genlab.training.loop import TrainingDiverged
+from genlab.training.progress import say
+from genlab.training.run import CONFIG
+from genlab.zoo import Config, build, load_config
+
+FAIR = ("fair-vae", "fair-gan", "fair-diffusion")
+SHARES = (0.25, 0.5, 1.0)  # of the training time, after which the quality is measured
+TOLERANCE = 1.1  # the largest number of parameters over the smallest
+
+
+def train_and_compare(
+    out: Path,
+    *,
+    configs: Sequence[str] = FAIR,
+    dataset: str = "auto",
+    data_root: str | Path | None = None,
+    seconds: float = 120,
+    seeds: int = 3,
+    n: int | None = None,
+    also: Sequence[str | Path] = (),
+) -> Comparison:
+    """Train each config with each seed for so long, and measure all; goes on where it was stopped.
+
+    Args:
+        out: a folder for runs and what was measured of them; what is there is not made again.
+        configs: names or paths, of models that have as many parameters as each other.
+        dataset, data_root: as for ``load_dataset``.
+        seconds: of training for each model; time spent on measuring and saving does not count.
+        seeds: how many of each: 0, 1, 2 and so on.
+        n: images per set; as for ``make_yardstick``.
+        also: finished runs to measure beside them, which need not be alike.
+
+    Raises:
+        GenlabError: the models differ in size, or ``out`` holds a bench with other settings.
+    """
+    if len({Path(name).stem for name in configs}) < len(configs):
+        raise GenlabError(
+            f"two configs of one name ({', '.join(configs)}): rename one, runs are called by it"
+        )
+    train = load_dataset(dataset, "train", data_root)
+    settings = {name: _settings(name, train, seconds) for name in configs}
+    check_parameters({name: count_parameters(build(c).networks) for name, c in settings.items()})
+    yardstick = make_yardstick(train, load_dataset(train.name, "test", data_root), n, say=say)
+    _claim(out, seconds, yardstick.reference)
+    measured = [
+        _train_and_measure(name, seed, seconds, train, out, yardstick)
+        for seed in range(seeds)
+        for name in configs
+    ]
+    paths, bench = distinct_runs(also), {each.model for each in measured}
+    for path, name in row_names(paths).items():
+        measured.append(measure_run(path, yardstick, str(path) if name in bench else name))
+    return Comparison(yardstick, measured)
+
+
+def check_parameters(sizes: Mapping[str, int]) -> None:
+    """Raise GenlabError where the largest model has over a tenth more parameters than the smallest."""
+    if max(sizes.values()) > TOLERANCE * min(sizes.values()):
+        listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+        raise GenlabError(
+            f"the models differ by more than a tenth in parameters ({listed}): change a width, or compare "
+            "finished runs, which need not be alike"
+        )
+
+
+def _train_and_measure(
+    name: str, seed: int, seconds: float, train: Dataset, out: Path, yardstick: Yardstick
+) -> Measured:
+    """One model from its start to its figures, as far as that is not done yet."""
+    model = Path(name).stem
+    run, file = out / "runs" / f"{model}-{seed}", out / "measured" / f"{model}-{seed}.json"
+    measured = _read(file) if file.exists() else Measured(model)
+    _refuse_other_settings(run, _settings(name, train, seconds, seed))
+    for share in SHARES:
+        label = f"{share:.0%} of the time"
+        if measured.report or measured.refused or label in {point.label for point in measured.training}:
+            continue
+        say(f"{model}, seed {seed}: training for {seconds * share:.0f} of {seconds:.0f} s")
+        try:
+            family = _train_for(seconds * share, name, seed, train, run)
+        except TrainingDiverged as error:
+            measured.refused = str(error)
+            _keep(file, measured)
+            continue
+        spent = training_seconds(run) or 0.0
+        add_training_point(measured, family, yardstick, spent, label=label, seed=seed)
+        if share == 1:
+            measure_finished(measured, family, yardstick, spent, seed=seed)
+        _keep(file, measured)
+    return measured
+
+
+def _train_for(seconds: float, name: str, seed: int, train: Dataset, run: Path) -> Family:
+    if run.exists():
+        return resume(run, {"train.max_seconds": seconds}, dataset=train, live_plot=False)[0]
+    return fit(_settings(name, train, seconds, seed), train, run, live_plot=False)[0]
+
+
+def _settings(name: str, train: Dataset, seconds: float, seed: int = 0) -> Config:
+    """A config with the bench's time, seed and data."""
+    overrides: dict[str, object] = {
+        "train.max_seconds": seconds,
+        "train.seed": seed,
+        "train.dataset": train.name,
+    }
+    config = load_config(name, overrides)
+    if getattr(config.model, "num_classes", None) not in (None, train.num_classes):
+        config = load_config(name, overrides | {"model.num_classes": train.num_classes})
+    return config
+
+
+def _refuse_other_settings(run: Path, config: Config) -> None:
+    """Raise GenlabError if a run was made from another config: its figures are not this one's."""
+    if run.exists():
+        made = read_settings(Config, run / CONFIG)
+        seconds = {"max_seconds": config.train.max_seconds}  # a run that is on its way has fewer
+        if made.model_copy(update={"train": made.train.model_copy(update=seconds)}) != config:
+            raise GenlabError(f"{run} was trained with other settings: name another --out, or delete it")
+
+
+def _claim(out: Path, seconds: float, reference: Reference) -> None:
+    """Write down what this folder's bench is; raise GenlabError if it is another one's."""
+    path, train = out / "bench.json", reference.train
+    judges = {kind: weights_sha256(judge) for kind, judge in reference.judges.items()}
+    mine: dict[str, object] = {"dataset": train.name, "fingerprint": train.fingerprint, "judges": judges}
+    mine |= {"seconds": seconds, "n": reference.n}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        theirs = json.loads(path.read_text("utf-8")) if path.exists() else mine
+        if theirs == mine:
+            write_aside(path, json.dumps(mine, indent=1) + "\n")
+    except OSError as error:
+        raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
+    except ValueError:
+        raise GenlabError(f"{path} is damaged: delete the folder, or name another --out") from None
+    if theirs != mine:
+        other = next(key for key in mine if not isinstance(theirs, dict) or theirs.get(key) != mine[key])
+        raise GenlabError(f"{out} holds a bench with another {other}: name another --out, or delete it")
+
+
+def _keep(file: Path, measured: Measured) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_aside(file, json.dumps(measured_as_json(measured), indent=1) + "\n")
+    except OSError as error:
+        raise GenlabError(f"cannot write {file}: {error.strerror}") from None
+
+
+def _read(file: Path) -> Measured:
+    try:
+        return measured_from_json(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise GenlabError(f"{file} is damaged: delete it, it is measured again") from None

@@ -1,0 +1,216 @@
+"""Finished runs side by side: one row per model, seeds joined, and what is not fit is a row that says so."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import genlab.comparing
+from genlab.comparing import (
+    WALKS,
+    Comparison,
+    Measured,
+    as_json,
+    as_markdown,
+    compare,
+    measured_as_json,
+    measured_from_json,
+    row_names,
+    write_comparison,
+)
+from genlab.data import load_dataset
+from genlab.errors import GenlabError
+from genlab.evaluation.curves import Point
+from genlab.evaluation.yardstick import Yardstick
+from genlab.runs import fit, load
+from genlab.training.run import SUMMARY
+from genlab.zoo import load_config
+from tests.evaluation.conftest import digits_yardstick
+
+DIFFUSION = {"model.network.hidden_dim": 8, "model.num_train_timesteps": 50, "model.num_inference_steps": 2}
+
+
+@pytest.fixture(scope="module")
+def yardstick() -> Yardstick:
+    return digits_yardstick()
+
+
+@pytest.fixture(autouse=True)
+def one_yardstick(yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genlab.comparing.make_yardstick", lambda *_, **__: yardstick)
+
+
+def train(folder: Path, config: str = "vae", **settings: object) -> Path:
+    """A tiny run on the digits."""
+    narrow = DIFFUSION if config == "diffusion-mlp" else {"model.hidden_dim": 8}
+    overrides = narrow | {"train.max_steps": 1} | {k.replace("__", "."): v for k, v in settings.items()}
+    fit(load_config(config, overrides), load_dataset("digits", "train"), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A VAE with two seeds, a diffusion model."""
+    folder = tmp_path_factory.mktemp("runs")
+    return [
+        train(folder / "vae-0"),
+        train(folder / "vae-1", train__seed=1),
+        train(folder / "walk", "diffusion-mlp"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def comparison(runs: Sequence[Path], yardstick: Yardstick) -> Comparison:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genlab.comparing.make_yardstick", lambda *_, **__: yardstick)
+        return compare(runs, n=100)
+
+
+# --- what comes out ---------------------------------------------------------------------------
+
+
+def test_seeds_are_one_row_with_a_standard_error(comparison: Comparison) -> None:
+    real, vae, walk = comparison.rows
+    assert [real.name, vae.name, walk.name] == ["real test images", "vae", "walk"]
+    assert [len(row.reports) for row in (real, vae, walk)] == [1, 2, 1]
+    a, b = (report.figures["frechet", "plain"].value for report in vae.reports)
+    joined = vae.figure(("frechet", "plain"))
+    assert joined is not None
+    assert a != b
+    assert joined.value == pytest.approx((a + b) / 2)
+    assert joined.error == pytest.approx(abs(a - b) / 2)  # of two values: half of their difference
+    ratio = real.figure(("frechet_ratio", "plain"))
+    assert ratio is not None
+    assert ratio.value == 1
+
+
+def test_points_of_the_curves(comparison: Comparison) -> None:
+    vae, _, walk = comparison.measured
+    assert [point.label for point in vae.sampling] == [""]
+    assert [point.label for point in walk.sampling] == [f"{n} steps" for n in WALKS]
+    assert all(len(each.training) == 1 for each in comparison.measured)
+    assert all(p.seconds > 0 and p.ratio > 1 for each in comparison.measured for p in each.sampling)
+
+
+def test_files(comparison: Comparison, tmp_path: Path) -> None:
+    write_comparison(comparison, tmp_path / "new" / "out")
+    out = tmp_path / "new" / "out"
+    assert {path.name for path in out.iterdir()} == {f"comparison.{end}" for end in ("md", "json", "png")}
+    assert Image.open(out / "comparison.png").size == (1350, 540)
+    assert json.loads((out / "comparison.json").read_text()) == as_json(comparison)
+    text = (out / "comparison.md").read_text("utf-8")
+    assert text == as_markdown(comparison)
+    assert text.startswith("# digits: 100 images of each model against 100 real ones\n")
+    for line in (
+        "## Quality, by the plain judge",
+        "## Quality, by the residual judge",
+        "## Order, best first",
+        "## Cost",
+    ):
+        assert line in text.split("\n")
+    for table in text.split("\n\n"):
+        if table.startswith("|"):
+            assert len({row.count(" | ") for row in table.rstrip("\n").split("\n")}) == 1
+            assert "| vae | " in table
+            assert "| walk | " in table
+
+
+def test_json_reads_back_equal(comparison: Comparison) -> None:
+    every = [*comparison.measured, Measured("x", refused="NaN", training=[Point("x", "half", 1.5, 9.0)])]
+    for measured in every:
+        text = json.dumps(measured_as_json(measured), allow_nan=False)
+        assert measured_from_json(json.loads(text)) == measured
+
+
+# --- names of rows ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names", [("a-0", "a-1"), ("a.s0", "a.s1"), ("a_seed0", "a_seed1"), ("a", "a-2")])
+def test_a_row_is_named_without_the_seed(names: tuple[str, str], tmp_path: Path) -> None:
+    paths = [train(tmp_path / name, train__seed=seed) for seed, name in enumerate(names)]
+    assert set(row_names(paths).values()) == {"a"}
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_never_one_row(tmp_path: Path) -> None:
+    """Whatever their folders are called."""
+    one, other = train(tmp_path / "x" / "run"), train(tmp_path / "y" / "run", train__lr=0.01)
+    assert len(set(row_names([one, other]).values())) == 2
+    numbered = [
+        train(tmp_path / f"run{number}", train__lr=lr, train__seed=number)
+        for number, lr in enumerate((0.01, 0.01, 0.02, 0.02))
+    ]
+    names = row_names(numbered)
+    assert [len({names[path] for path in pair}) for pair in (numbered[:2], numbered[2:])] == [1, 1]
+    assert len(set(names.values())) == 2
+
+
+def test_a_number_is_no_seed_where_there_is_one_run(tmp_path: Path) -> None:
+    run = train(tmp_path / "vae-28")
+    assert row_names([run]) == {run: "vae-28"}
+
+
+def test_the_same_run_twice_is_measured_once(runs: Sequence[Path]) -> None:
+    """Two equal values have no spread: a standard error of 0 that nothing has earned."""
+    [_, row] = compare([runs[0], runs[0]], n=100).rows
+    assert len(row.reports) == 1
+
+
+# --- what is refused, and what is not ---------------------------------------------------------
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    """Every loaded model draws images of one value."""
+
+    def spoiled(path: Path) -> object:
+        family = load(path)
+        family.sample = lambda n, **_: torch.full((n, 1, 28, 28), value)  # type: ignore[method-assign]
+        return family
+
+    monkeypatch.setattr(genlab.comparing, "load", spoiled)
+
+
+@pytest.mark.parametrize(("value", "says"), [(torch.nan, "not finite numbers"), (0.0, "are constant")])
+def test_images_that_nothing_can_be_computed_from_are_a_row(
+    value: float, says: str, runs: Sequence[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spoil(monkeypatch, value)
+    comparison = compare(runs[:2], n=100)
+    _, row = comparison.rows
+    assert not row.reports
+    assert [says in reason for reason in row.refused] == [True, True]
+    write_comparison(comparison, tmp_path)
+    text = (tmp_path / "comparison.md").read_text("utf-8")
+    assert text.count("| vae | refused: all 100" if value == 0 else "| vae | refused: 100 of 100") == 4
+    assert "nothing to rank" in text
+    assert json.loads((tmp_path / "comparison.json").read_text())["measured"][0]["report"] is None
+
+
+def test_a_sampler_that_cannot_make_so_many_steps_is_no_reason_to_refuse(
+    tmp_path: Path, yardstick: Yardstick
+) -> None:
+    """A model trained with 15 noise levels has a curve up to 10 steps, and all its figures."""
+    run = train(tmp_path / "walk", "diffusion-mlp", model__num_train_timesteps=15)
+    [measured] = compare([run], n=100).measured
+    assert measured.report is not None
+    assert measured.refused is None
+    assert [point.label for point in measured.sampling] == [f"{n} steps" for n in (2, 5, 10)]
+
+
+def test_runs_of_different_data(runs: Sequence[Path], tmp_path: Path) -> None:
+    other = train(tmp_path / "other")
+    summary = json.loads((other / SUMMARY).read_text())
+    (other / SUMMARY).write_text(json.dumps(summary | {"dataset": "mnist"}))
+    with pytest.raises(GenlabError, match=r"vae-0 was trained on digits and .*other on mnist: .*--dataset"):
+        compare([runs[0], other], n=100)
+    assert len(compare([runs[0], other], n=100, dataset="digits").rows) == 3
+
+
+def test_no_such_run_and_no_such_folder(runs: Sequence[Path], comparison: Comparison, tmp_path: Path) -> None:
+    with pytest.raises(GenlabError, match="there is no run"):
+        compare([runs[0], tmp_path / "nowhere"], n=100)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GenlabError, match=r"^cannot write into .*file: File exists$"):
+        write_comparison(comparison, tmp_path / "file")

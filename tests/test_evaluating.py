@@ -1,0 +1,322 @@
+"""A tiny run and files of images are evaluated from end to end; what is no image gets one line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+import genlab.cli
+from genlab.data import load_dataset
+from genlab.errors import GenlabError
+from genlab.evaluating import (
+    closest_pairs_sheet,
+    data_of,
+    evaluate,
+    evaluate_family,
+    nats,
+    read_images,
+    training_seconds,
+    write_evaluation,
+)
+from genlab.evaluation.figures import FIGURES
+from genlab.evaluation.report import as_text, report_from_json
+from genlab.evaluation.yardstick import Yardstick
+from genlab.family import count_parameters
+from genlab.runs import fit, load, sample
+from genlab.training.run import SUMMARY
+from genlab.zoo import build, load_config
+from tests.evaluation.conftest import digits_yardstick, glances
+
+Array = NDArray[np.generic]
+
+
+@pytest.fixture(autouse=True)
+def quick_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genlab.evaluation.yardstick.judges_for", lambda *_, **__: glances())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tiny runs on the digits: a VAE, and a GAN that is told the class."""
+    path = tmp_path_factory.mktemp("runs")
+    train, tiny = load_dataset("digits", "train"), {"model.hidden_dim": 16, "train.max_steps": 2}
+    fit(load_config("vae", tiny), train, path / "vae")
+    fit(load_config("gan", tiny | {"model.num_classes": 10}), train, path / "gan")
+    return path
+
+
+@pytest.fixture(scope="module")
+def yardstick() -> Yardstick:
+    return digits_yardstick()
+
+
+# --- a run ------------------------------------------------------------------------------------
+
+
+def test_a_run_from_end_to_end(folder: Path, tmp_path: Path) -> None:
+    evaluation = evaluate(folder / "vae", n=100, seed=3)
+    report = evaluation.report
+    assert (report.name, report.dataset, report.n, report.seed) == ("vae", "digits", 100, 3)
+    assert torch.equal(evaluation.images, sample(folder / "vae", 100, seed=3))
+    names = {name for name, _ in report.figures}
+    assert names == FIGURES.keys() - {"class_accuracy", "frechet_unbiased"}  # no classes, few images
+    assert report.figures["parameters", None].value == count_parameters(load(folder / "vae").networks)
+    assert report.figures["training_seconds", None].value == training_seconds(folder / "vae")
+    assert report.figures["sample_milliseconds", None].value > 0
+    assert report.figures["nats", None].value > 100
+
+    write_evaluation(evaluation, tmp_path / "new" / "out")
+    assert {path.name for path in (tmp_path / "new" / "out").iterdir()} == {
+        "report.json", "report.txt", "closest.png",
+    }  # fmt: skip
+    assert report_from_json(json.loads((tmp_path / "new" / "out" / "report.json").read_text())) == report
+    assert (tmp_path / "new" / "out" / "report.txt").read_text("utf-8") == as_text(report) + "\n"
+    assert Image.open(tmp_path / "new" / "out" / "closest.png").size == (2 * (12 * 30 - 2), 2 * (6 * 30 - 2))
+
+
+def test_the_seed_decides_the_images_and_classes_are_as_frequent_as_in_the_data(
+    folder: Path, yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gan, seen = load(folder / "gan"), list[torch.Tensor]()
+
+    def draw(family: object, n: int, *, seed: int, labels: torch.Tensor) -> torch.Tensor:
+        seen.append(labels)
+        return torch.rand(n, 1, 28, 28)
+
+    monkeypatch.setattr("genlab.evaluating.sample_in_batches", draw)
+    for seed in (0, 1):
+        report, _ = evaluate_family(gan, yardstick, name="gan", seed=seed)
+        assert ("class_accuracy", "residual") in report.figures
+        assert ("training_seconds", None) not in report.figures
+        assert ("nats", None) not in report.figures  # a GAN has none
+    assert not torch.equal(seen[0], seen[1])
+    assert set(seen[0].tolist()) == set(range(10))
+
+
+def test_the_same_call_gives_the_same_figures(folder: Path, yardstick: Yardstick) -> None:
+    one, two = (evaluate_family(load(folder / "gan"), yardstick, name="gan")[0] for _ in range(2))
+    timed = ("sample_milliseconds", None)
+    assert {key: f for key, f in one.figures.items() if key != timed} == {
+        key: f for key, f in two.figures.items() if key != timed
+    }
+
+
+def test_an_autoencoder_has_no_nats() -> None:
+    test = load_dataset("digits", "test")
+    vae, autoencoder = (
+        build(load_config("vae", {"model.hidden_dim": 16, "model.beta": beta})) for beta in (1, 0)
+    )
+    assert nats(autoencoder, test) == []  # type: ignore[arg-type]
+    [figure] = nats(vae, test)  # type: ignore[arg-type]
+    each = vae.nats(test.images / 255 * 2 - 1, test.labels, generator=torch.Generator().manual_seed(0))  # type: ignore[attr-defined]
+    assert figure.value == pytest.approx(each.mean().item())
+    assert figure.error == pytest.approx(each.std().item() / 360**0.5)
+
+
+def test_where_the_data_of_a_run_is(folder: Path, tmp_path: Path) -> None:
+    assert data_of(folder / "vae") == ("digits", None)
+    train = load_dataset("digits", "train")
+    config = load_config("vae", {"model.hidden_dim": 8, "train.max_steps": 1})
+    fit(config, train, tmp_path / "run", data_root=tmp_path)
+    assert data_of(tmp_path / "run") == ("digits", str(tmp_path))
+    (tmp_path / "run" / SUMMARY).unlink()
+    assert data_of(tmp_path / "run") == (config.train.dataset, None)
+    assert training_seconds(tmp_path / "run") is None
+
+
+def test_closest_pairs_are_an_image_and_its_neighbour(yardstick: Yardstick) -> None:
+    reference = yardstick.reference
+    training = reference.train.images
+    images = torch.rand(100, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    images[40] = training[77] / 255
+    evaluation = SimpleNamespace(images=images, yardstick=yardstick)
+    sheet = closest_pairs_sheet(evaluation, 5)  # type: ignore[arg-type]
+    assert sheet.shape == (10, 1, 28, 28)
+    assert sheet.dtype == torch.float32
+    torch.testing.assert_close(sheet[0], sheet[1])
+    assert torch.equal(sheet[0], images[40])
+    as_bytes = SimpleNamespace(images=training[:80], yardstick=yardstick)
+    copies = closest_pairs_sheet(as_bytes)  # type: ignore[arg-type]
+    assert copies.dtype == torch.uint8
+    assert torch.equal(copies[::2], copies[1::2])
+
+
+# --- a file -----------------------------------------------------------------------------------
+
+
+def test_bytes_and_floats_in_a_file_get_the_same_figures(tmp_path: Path) -> None:
+    real = load_dataset("digits", "test").images[:120, 0].numpy()
+    made = {"bytes": real, "floats": (real[:, None] / 255.0).astype(">f8")}
+    reports = {}
+    for name, array in made.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        reports[name] = evaluate(tmp_path / f"{name}.npy", n=100, dataset="digits").report
+        assert (reports[name].name, reports[name].n) == (f"{name}.npy", 100)
+    for key, figure in reports["floats"].figures.items():
+        if key[0] != "two_sample":
+            expected = reports["bytes"].figures[key].value
+            ties = 2e-3 if key[0].startswith("closer") else 1e-6  # rounding breaks them
+            assert figure.value == pytest.approx(expected, rel=1e-4, abs=ties), key
+
+
+def test_a_run_and_its_samples_in_a_file_get_the_same_figures(folder: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", sample(folder / "gan", 100, seed=0)[:, 0].numpy())
+    of_file = evaluate(tmp_path / "x.npy", dataset="digits")
+    write_evaluation(of_file, tmp_path / "out")
+    assert of_file.images.shape == (100, 1, 28, 28)
+    assert ("parameters", None) not in of_file.report.figures
+    assert of_file.report.floor == evaluate(folder / "gan", n=100).report.floor
+
+
+def test_read_images_keeps_the_numbers(tmp_path: Path) -> None:
+    for array in (np.arange(3 * 784).reshape(3, 28, 28).astype(np.uint8), np.random.rand(3, 1, 28, 28)):
+        np.save(tmp_path / "x.npy", array)
+        images = read_images(tmp_path / "x.npy")
+        assert images.shape == (3, 1, 28, 28)
+        assert images.dtype == (torch.uint8 if array.dtype == np.uint8 else torch.float32)
+        np.testing.assert_allclose(images.numpy().reshape(array.shape), array, rtol=1e-6)
+
+
+# --- one line and status 2 --------------------------------------------------------------------
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line that ``genlab evaluate`` refuses these with, before any judge looks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genlab.evaluation.yardstick.judges_for", None)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            genlab.cli.main(["evaluate", *map(str, arguments)])
+    said = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert said.startswith("genlab: ")
+    assert len(said.splitlines()) == 1
+    assert len(said) < 400
+    return said.rstrip("\n")
+
+
+GOOD = np.random.default_rng(0).random((100, 28, 28), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (GOOD.astype(np.int64), "holds int64 numbers: images are uint8, or float in [0, 1]"),
+        (GOOD.astype(np.uint16), "holds uint16 numbers"),
+        (GOOD > 0.5, "holds bool numbers"),
+        (GOOD.astype(np.complex64), "holds complex64 numbers"),
+        (np.array(["a", "b"]), "holds <U1 numbers"),
+        (np.array([None]), "is not a .npy file of numbers"),
+        (np.zeros(3, [("a", "f4")]), "numbers: images are uint8"),
+        (GOOD[0], "is of shape (28, 28): images are (N, 28, 28)"),
+        (GOOD[:, 1:], "is of shape (100, 1, 27, 28)"),
+        (GOOD.reshape(100, 784), "is of shape (100, 784)"),
+        (GOOD[..., None], "is of shape (100, 28, 28, 1)"),
+        (np.float32(1), "is of shape ()"),
+        (GOOD[:0], "got (0, 1, 28, 28)"),
+        (np.where(GOOD > 0.5, np.nan, GOOD), "100 of 100 images hold values that are not finite numbers"),
+        (GOOD.astype(np.float64) * 1e300, "100 of 100 images hold values that are not finite numbers"),
+        (GOOD * 2 - 1, "images should be in [0, 1], these reach from -1 to 1"),
+        (GOOD * 255, "to 255: genlab.data.to_unit brings [-1, 1] there, images / 255 brings 0..255"),
+        (GOOD * 0, "all 100 images are constant, nothing is drawn on them"),
+        (GOOD[:1].repeat(100, 0), "all 100 images are the same one"),
+        (GOOD[:64], "64 images are too few"),
+        (np.concatenate([GOOD] * 4), "400 images cannot be held against a floor: digits has 360 test images"),
+    ],
+)
+def test_arrays(array: Array, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", array)
+    assert says in refused(capsys, tmp_path / "x.npy", "--dataset", "digits")
+
+
+def npz(path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez(file, images=GOOD)
+
+
+def cut(path: Path) -> None:
+    np.save(path, GOOD)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def huge(path: Path) -> None:
+    np.save(path, GOOD[:1])
+    path.write_bytes(path.read_bytes().replace(b"(1, 28, 28), }" + b" " * 12, b"(1000000000000, 28, 28), }"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"no array"),
+        lambda path: path.write_bytes(b"PK\x03\x04 no archive"),
+        lambda path: path.write_bytes(b"\x93NUMPY\x01\x00\xff\xff"),
+        lambda path: path.mkdir(),
+        npz,
+        huge,
+        cut,
+    ],
+)
+def test_files_that_hold_no_array(
+    make: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "x.npy")
+    line = refused(capsys, tmp_path / "x.npy", "--dataset", "digits")
+    assert line.endswith("x.npy is not a .npy file of numbers: genlab sample --out x.npy writes one")
+
+
+def test_targets_and_options(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", GOOD)
+    assert "there is no run" in refused(capsys, tmp_path / "nowhere")
+    assert "is not a run folder" in refused(capsys, tmp_path)
+    assert "there is no file" in refused(capsys, tmp_path / "y.npy", "--dataset", "digits")
+    assert "--dataset mnist" in refused(capsys, tmp_path / "x.npy")
+    assert "holds 100 images, 101 were asked for" in refused(
+        capsys, tmp_path / "x.npy", "--n", 101, "--dataset", "digits"
+    )
+    assert "unknown data set 'digit': did you mean 'digits'?" in refused(
+        capsys, tmp_path / "x.npy", "--dataset", "digit"
+    )
+    assert "64 images are too few" in refused(capsys, folder / "vae", "--n", 64)
+    assert "evaluate at most 360" in refused(capsys, folder / "vae", "--n", 361)
+    assert "has no best checkpoint" in refused(capsys, folder / "vae", "--best")
+    assert "--n" in refused(capsys, folder / "vae", "--n", 0)
+
+
+def test_a_model_that_has_diverged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = load(folder / "vae")
+    for parameter in broken.networks.parameters():
+        torch.nn.init.constant_(parameter, torch.nan)
+    monkeypatch.setattr("genlab.evaluating.load", lambda *_: broken)
+    with pytest.raises(
+        GenlabError, match=r"^100 of 100 images hold values .* go back to an earlier checkpoint"
+    ):
+        evaluate(folder / "vae", n=100)
+
+
+def test_a_folder_that_cannot_be_written_to(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    evaluation = evaluate(folder / "gan", n=73)
+    with pytest.raises(GenlabError, match=r"^cannot write into .*file: File exists$"):
+        write_evaluation(evaluation, tmp_path / "file")
+
+
+def test_the_command_prints_and_writes(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        genlab.cli.main(["evaluate", str(folder / "gan"), "--n", "80", "--out", str(tmp_path / "out")])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith("gan: 80 images, seed 0, against 80 of digits\n")
+    text, last = out.rstrip("\n").rsplit("\n", 1)
+    assert last == f"Wrote report.json, report.txt and closest.png to {tmp_path / 'out'}."
+    assert (tmp_path / "out" / "report.txt").read_text("utf-8") == text + "\n"

@@ -1,0 +1,305 @@
+"""The fair bench: what it writes, that it goes on where it was stopped, and what it does not mix."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import genlab.fair
+from genlab.comparing import Comparison, as_json, write_comparison
+from genlab.errors import GenlabError
+from genlab.evaluation.yardstick import Yardstick
+from genlab.fair import FAIR, check_parameters, train_and_compare
+from genlab.family import count_parameters
+from genlab.run_list import list_runs
+from genlab.training.loop import TrainingDiverged
+from genlab.training.run import read_metrics
+from genlab.zoo import build, load_config
+from tests.evaluation.conftest import digits_yardstick
+
+SECONDS = 0.2
+
+
+@pytest.fixture(scope="module")
+def yardstick() -> Yardstick:
+    return digits_yardstick()
+
+
+@pytest.fixture(autouse=True)
+def one_yardstick(yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(genlab.fair, "make_yardstick", lambda *_, **__: yardstick)
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two tiny VAEs of one size."""
+    return [
+        config(tmp_path_factory.mktemp("configs"), name, beta=beta)
+        for name, beta in (("one", 1.0), ("half", 0.5))
+    ]
+
+
+def config(folder: Path, name: str, **model: object) -> str:
+    settings = {
+        "model": {"family": "vae", "hidden_dim": 8, "latent_dim": 2, **model},
+        "train": {"epochs": 1000, "batch_size": 64, "lr": 1e-3},
+    }
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings))
+    return str(folder / f"{name}.yaml")
+
+
+def bench(out: Path, configs: Sequence[str], **options: Any) -> Comparison:
+    settings: dict[str, Any] = {"dataset": "digits", "seconds": SECONDS, "seeds": 1, "n": 100}
+    return train_and_compare(out, configs=configs, **settings | options)
+
+
+Bench = tuple[Path, Comparison]
+
+
+@pytest.fixture(scope="module")
+def finished(configs: list[str], yardstick: Yardstick, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Both with two seeds."""
+    out = tmp_path_factory.mktemp("bench") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(genlab.fair, "make_yardstick", lambda *_, **__: yardstick)
+        return out, bench(out, configs, seeds=2)
+
+
+@pytest.fixture
+def mine(finished: Bench, tmp_path: Path) -> Path:
+    """A copy of that bench, to go on with or to spoil."""
+    return Path(shutil.copytree(finished[0], tmp_path / "mine"))
+
+
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(*_: object) -> None:
+        raise AssertionError("something was trained")
+
+    monkeypatch.setattr(genlab.fair, "_train_for", train)
+
+
+# --- what it does -----------------------------------------------------------------------------
+
+
+def test_what_a_bench_leaves_behind(finished: Bench) -> None:
+    out, comparison = finished
+    assert {path.name for path in out.iterdir()} == {"bench.json", "runs", "measured"}
+    names = ["half-0", "half-1", "one-0", "one-1"]
+    assert sorted(path.name for path in (out / "runs").iterdir()) == names
+    assert sorted(path.stem for path in (out / "measured").iterdir()) == names
+    assert [(row.name, len(row.reports)) for row in comparison.rows[1:]] == [("one", 2), ("half", 2)]
+    assert [measured.model for measured in comparison.measured] == ["one", "half", "one", "half"]  # in turn
+    assert {run.dataset for run in list_runs(out / "runs")} == {"digits"}
+
+
+def test_all_are_trained_alike_and_measured_on_the_way(finished: Bench) -> None:
+    out, comparison = finished
+    for name in ("one-0", "half-1"):
+        seconds = [step.seconds for step in read_metrics(out / "runs" / name)]
+        assert seconds[-2] <= SECONDS <= seconds[-1]
+    for measured in comparison.measured:
+        assert [p.label for p in measured.training] == [
+            f"{share} of the time" for share in ("25%", "50%", "100%")
+        ]
+        seconds = [point.seconds for point in measured.training]
+        assert seconds == sorted(seconds)
+    seeds = [measured.report.seed for measured in comparison.measured if measured.report is not None]
+    assert seeds == [0, 0, 1, 1]
+    one, other = (load_config(out / "runs" / name / "config.yaml").train.seed for name in ("one-0", "one-1"))
+    assert (one, other) == (0, 1)
+
+
+def test_a_second_call_trains_nothing_and_says_the_same(
+    mine: Path, finished: Bench, configs: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    no_training(monkeypatch)
+    again = bench(mine, configs, seeds=2)
+    assert as_json(again) == as_json(finished[1])
+    for name, comparison in (("a", again), ("b", finished[1])):
+        write_comparison(comparison, tmp_path / name)
+    for name in ("comparison.json", "comparison.md"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize("step", ["measure_finished", "add_training_point", "_keep"])
+def test_it_goes_on_where_it_was_stopped(
+    step: str, configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = getattr(genlab.fair, step), list[object]()
+
+    def stop(*arguments: object, **options: object) -> None:
+        calls.append(arguments)
+        if step == "measure_finished" or len(calls) == 2:  # of the others, half way
+            raise KeyboardInterrupt
+        real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(genlab.fair, step, stop)
+        with pytest.raises(KeyboardInterrupt):
+            bench(tmp_path / "out", configs[:1])
+    [run] = (tmp_path / "out" / "runs").iterdir()
+    before = [(s.step, dict(s.losses)) for s in read_metrics(run)]
+    [measured] = bench(tmp_path / "out", configs[:1]).measured
+    after = [(s.step, dict(s.losses)) for s in read_metrics(run)]
+    assert before
+    assert after[: len(before)] == before
+    assert measured.report is not None
+    assert [point.label[:-12] for point in measured.training] == ["25%", "50%", "100%"]
+    assert (after == before) is (step == "measure_finished")  # all training was done then
+
+
+def test_one_more_seed_and_one_more_model_are_added(
+    mine: Path, finished: Bench, configs: list[str], tmp_path: Path
+) -> None:
+    third = config(tmp_path, "third", beta=2.0)
+    comparison = bench(mine, [third, *configs], seeds=2, also=[mine / "runs" / "one-0"])
+    assert [row.name for row in comparison.rows[1:]] == ["third", "one", "half", "one-0"]
+    assert [each for each in comparison.measured if each.model == "half"] == [
+        each for each in finished[1].measured if each.model == "half"
+    ]
+
+
+def test_a_finished_run_of_a_benchs_name_has_a_row_of_its_own(
+    mine: Path, finished: Bench, configs: list[str], tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(mine / "runs" / "half-0", tmp_path / "one"))
+    rows = bench(mine, configs, seeds=2, also=[other, other]).rows[1:]
+    assert [(row.name, len(row.reports)) for row in rows] == [("one", 2), ("half", 2), (str(other), 1)]
+
+
+# --- what is refused, and what is not ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "what"), [({"seconds": 0.3}, "seconds"), ({"dataset": "other"}, "dataset")]
+)
+def test_another_bench_in_the_same_folder(
+    options: dict[str, Any], what: str, mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_training(monkeypatch)
+    if what == "dataset":
+        (mine / "bench.json").write_text((mine / "bench.json").read_text().replace("digits", "mnist"))
+        options = {}
+    with pytest.raises(GenlabError, match=f"holds a bench with another {what}: name another --out"):
+        bench(mine, configs, seeds=2, **options)
+
+
+@pytest.mark.parametrize("content", ["", "[", "5", "[]", "null", '{"seconds": 0.2}'])
+def test_a_damaged_bench(
+    content: str, mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_training(monkeypatch)
+    (mine / "bench.json").write_text(content)
+    with pytest.raises(GenlabError, match=r"(bench.json is damaged|holds a bench with another)"):
+        bench(mine, configs, seeds=2)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "5", "{}", "[" * 100_000, '{"model": "one", "report": {}}'])
+def test_a_damaged_measurement(
+    content: str, mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_training(monkeypatch)
+    (mine / "measured" / "one-0.json").write_text(content)
+    with pytest.raises(GenlabError, match=r"one-0.json is damaged: delete it, it is measured again"):
+        bench(mine, configs, seeds=2)
+
+
+def test_a_measurement_that_is_gone_is_made_again_without_training(
+    mine: Path, finished: Bench, configs: list[str]
+) -> None:
+    (mine / "measured" / "one-0.json").unlink()
+    before = [step.step for step in read_metrics(mine / "runs" / "one-0")]
+    again = bench(mine, configs, seeds=2)
+    assert [step.step for step in read_metrics(mine / "runs" / "one-0")] == before
+    one, other = again.measured[0].report, finished[1].measured[0].report
+    assert one is not None
+    assert other is not None
+    value = other.figures["frechet", "plain"].value
+    assert one.figures["frechet", "plain"].value == pytest.approx(value, rel=1e-4)
+
+
+def test_models_of_different_size(configs: list[str], tmp_path: Path) -> None:
+    wide = config(tmp_path, "wide", hidden_dim=16)
+    with pytest.raises(
+        GenlabError, match=r"differ by more than a tenth in parameters \(.*one.* 1\d,\d{3}, .*wide"
+    ):
+        bench(tmp_path / "out", [configs[0], wide])
+    assert not (tmp_path / "out").exists()
+    check_parameters({"a": 100, "b": 110})
+    with pytest.raises(GenlabError, match=r"\(a 100, b 111\)"):
+        check_parameters({"a": 100, "b": 111})
+
+
+def test_the_three_families_of_the_package_are_alike() -> None:
+    check_parameters({name: count_parameters(build(load_config(name)).networks) for name in FAIR})
+
+
+def test_two_configs_of_one_name(configs: list[str], tmp_path: Path) -> None:
+    with pytest.raises(GenlabError, match=r"two configs of one name \(.*one.yaml, .*one.yaml\): rename one"):
+        bench(tmp_path / "out", [configs[0], config(tmp_path, "one", beta=3.0)])
+
+
+def test_a_folder_that_cannot_be_written_to(configs: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GenlabError, match=r"^cannot write into .*file: File exists$"):
+        bench(tmp_path / "file", configs)
+
+
+@pytest.mark.parametrize(("value", "says"), [(torch.nan, "not finite numbers"), (1.0, "are constant")])
+def test_images_that_are_refused_become_a_row(
+    value: float, says: str, configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "genlab.vae.family.VAE.sample", lambda self, n, **_: torch.full((n, 1, 28, 28), value)
+    )
+    comparison = bench(tmp_path / "out", configs[:1])
+    [measured] = comparison.measured
+    assert measured.report is None
+    assert measured.refused is not None
+    assert says in measured.refused
+    write_comparison(comparison, tmp_path / "out")
+    assert "| one | refused: " in (tmp_path / "out" / "comparison.md").read_text("utf-8")
+    no_training(monkeypatch)
+    assert as_json(bench(tmp_path / "out", configs[:1])) == as_json(comparison)
+
+
+def test_a_model_that_diverges_becomes_a_row(
+    configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = genlab.fair._train_for
+
+    def train(seconds: float, name: str, *others: Any) -> object:
+        if "half" in name and seconds > 0.3 * SECONDS:
+            raise TrainingDiverged("the loss became nan")
+        return real(seconds, name, *others)
+
+    monkeypatch.setattr(genlab.fair, "_train_for", train)
+    comparison = bench(tmp_path / "out", configs)
+    assert [(row.name, len(row.reports), row.refused) for row in comparison.rows[1:]] == [
+        ("one", 1, []),
+        ("half", 0, ["the loss became nan"]),
+    ]
+    kept = json.loads((tmp_path / "out" / "measured" / "half-0.json").read_text())
+    assert [point["label"] for point in kept["training"]] == ["25% of the time"]
+
+
+def test_a_config_that_was_changed_is_not_taken_for_the_old_one(
+    mine: Path, configs: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    changed = [config(tmp_path / "other", "one", beta=2.0), configs[1]]
+    with pytest.raises(GenlabError, match="trained with other settings"):
+        bench(mine, changed, seeds=2)
+
+
+def test_another_judge_is_another_bench(
+    mine: Path, configs: list[str], yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(genlab.fair, "weights_sha256", lambda judge: "another")
+    with pytest.raises(GenlabError, match="another judges"):
+        bench(mine, configs, seeds=2)
