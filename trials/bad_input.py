@@ -1,4 +1,4 @@
-"""Hand genlab every malformed config, image folder and checkpoint, and look at what it answers.
+"""Hand genlab every malformed config, image folder, checkpoint and set of images, and see what it answers.
 
     python -m trials.bad_input
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genlab.cli import main as genlab
-from trials import bad_checkpoints, bad_configs, bad_folders
+from trials import bad_checkpoints, bad_configs, bad_folders, bad_images
 
 Case = Callable[[Path], list[str]]  # makes something bad in an empty folder; the genlab arguments to try
 
@@ -25,6 +25,7 @@ KINDS: dict[str, dict[str, Case]] = {
     "malformed configs": bad_configs.CASES,
     "bad image folders": bad_folders.CASES,
     "damaged checkpoints": bad_checkpoints.CASES,
+    "images that cannot be evaluated": bad_images.CASES,
 }
 MAX_CHARACTERS = 400
 
