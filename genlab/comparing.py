@@ -65,8 +65,7 @@ class Comparison:
     @property
     def rows(self) -> list[Row]:
         """A row per model, real images first."""
-        reference, floor = self.yardstick.reference, self.yardstick.floor
-        rows = [Row("real test images", [Report("real", reference.train.name, reference.n, 0, floor, floor)])]
+        rows = [Row(self.yardstick.real.name, [self.yardstick.real])]
         for name in dict.fromkeys(each.model for each in self.measured):
             mine = [each for each in self.measured if each.model == name]
             reports = [each.report for each in mine if each.report is not None]

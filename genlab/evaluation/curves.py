@@ -60,10 +60,11 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point]) -> Figure:
         _draw(axes[1], [p for p in sampling if p.model == model], color, mark, labelled=True)
         axes[1].plot([], [], mark, color=color, label=model)
     axes[0].set(xlabel="seconds of training", ylabel="Fréchet distance / floor")
+    axes[0].set_xlim(left=0)
     axes[1].set(xlabel="seconds for one sample")
-    for axis, points in zip(axes, (training, sampling), strict=True):
-        if any(point.seconds > 0 for point in points):  # matplotlib cannot draw a logarithmic axis of nothing
-            axis.set(xscale="log")
+    if any(point.seconds > 0 for point in sampling):  # matplotlib cannot draw a logarithmic axis of nothing
+        axes[1].set(xscale="log")
+    for axis in axes:
         axis.set(yscale="log")
         axis.axhline(1, color=plots.BLACK, linewidth=0.8, linestyle=":", label="real test images")
     axes[1].legend(fontsize=8)

@@ -53,7 +53,10 @@ FIGURES: Mapping[str, About] = {
         digits=3,
     ),
     "frechet_ratio": About(
-        "Fréchet / floor", "low", "that distance over what real test images get", digits=1
+        "Fréchet / floor",
+        "low",
+        "that over what real test images get, which has an error of its own",
+        digits=1,
     ),
     "frechet_unbiased": About(
         "Fréchet, N to infinity", "low", "that distance extrapolated to endlessly many images", digits=3

@@ -19,7 +19,8 @@ class KernelDistance:
 
     Attributes:
         value: mean over the subsets; may be a little below 0 where there is no difference.
-        standard_error: standard deviation of that mean.
+        standard_error: how far another choice of images would move it; up to twice too large where there
+            is no difference, and not a number where every subset is made of all images.
     """
 
     value: float
@@ -57,7 +58,10 @@ def kernel_distance(
             for _ in range(subsets)
         ]
     )
-    error = float(values.std() / subsets**0.5) if subsets > 1 else float("nan")
+    # Subsets share images, so their spread over the root of their number would be far too small. Of n
+    # images each leaves out n - m: the delete-d jackknife (Shao and Wu 1989) scales the spread by that.
+    n, m = min(len(a), len(b)), subset_size
+    error = float(values.std() * (m / (n - m)) ** 0.5) if subsets > 1 and m < n else float("nan")
     return KernelDistance(float(values.mean()), error)
 
 

@@ -24,12 +24,14 @@ class Manifold:
         recall: share of the real inside the region of the generated, in [0, 1].
         density: real balls that a generated image is in, over k: about 1 for real data, may be more.
         coverage: share of the real balls with a generated image inside, in [0, 1].
+        density_error: standard error of the density, as far as the choice of generated images goes.
     """
 
     precision: float
     recall: float
     density: float
     coverage: float
+    density_error: float
 
 
 def manifold(real: Tensor, generated: Tensor, k: int = 5) -> Manifold:
@@ -67,6 +69,7 @@ def manifold(real: Tensor, generated: Tensor, k: int = 5) -> Manifold:
         recall=torch.cat(recalled).double().mean().item(),
         density=in_real.double().mean().item() / k,
         coverage=torch.cat(covered).double().mean().item(),
+        density_error=in_real.double().std().item() / k / len(generated) ** 0.5,
     )
 
 

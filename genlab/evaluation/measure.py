@@ -48,10 +48,10 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
         if kind == reference.first:
             found = nearest(seen.features[:QUERIES], reference.every_training)
             memory = memorisation(found, reference.test_features)
-            yield Figure("closer_features", memory.closer, None, kind)
+            yield Figure("closer_features", memory.closer, memory.closer_error, kind)
             yield Figure("copied_features", memory.copied, memory.copied_error, kind)
     memory = memorisation(nearest(images[:QUERIES], reference.train.images), reference.test_pixels)
-    yield Figure("closer_pixels", memory.closer)
+    yield Figure("closer_pixels", memory.closer, memory.closer_error)
     yield Figure("copied_pixels", memory.copied, memory.copied_error)
 
 
@@ -85,7 +85,7 @@ def _neighbours(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Figure
     four = manifold(reference.training[kind].features, seen.features)
     yield Figure("precision", four.precision, _share_error(four.precision, reference.n), kind)
     yield Figure("recall", four.recall, _share_error(four.recall, reference.n), kind)
-    yield Figure("density", four.density, None, kind)
+    yield Figure("density", four.density, four.density_error, kind)
     yield Figure("coverage", four.coverage, _share_error(four.coverage, reference.n), kind)
 
 
@@ -93,7 +93,11 @@ def _classes(seen: Seen, reference: Reference, kind: Kind, labels: Tensor | None
     classes = reference.train.num_classes
     shares = class_shares(seen.answers, classes)
     real = class_shares(reference.training[kind].answers, classes)
-    yield Figure("histogram", histogram_distance(shares, real), None, kind)
+
+    def to_real(answers: Tensor) -> float:
+        return histogram_distance(class_shares(answers, classes), real)
+
+    yield Figure("histogram", to_real(seen.answers), jackknife_error(to_real, seen.answers), kind)
     yield Figure("classes", classes_drawn(shares), None, kind)
     if labels is not None:
         right = conditional_accuracy(seen.answers, labels)

@@ -48,11 +48,13 @@ class Memorisation:
             copies raise it, but so does a slight blur, and a strong one lowers it.
         copied: share of the generated images whose relative distance is within the lowest hundredth of
             that of the test images. 0.01 for real data; copies raise it, blur does not.
+        closer_error: standard error of ``closer`` where there is no difference (Mann and Whitney 1947).
         copied_error: standard error of ``copied``, binomial. The hundredth itself is uncertain, too: from
             M test images by a tenth of 1 / sqrt(M).
     """
 
     closer: float
+    closer_error: float
     copied: float
     copied_error: float
 
@@ -91,7 +93,9 @@ def memorisation(generated: Nearest, test: Nearest) -> Memorisation:
     # At most, not below: where test images themselves are copies, the limit is 0 and so is a copy.
     limit = test.relative().quantile(0.01, interpolation="lower")
     copied = float((generated.relative() <= limit).double().mean())
-    return Memorisation(closer, copied, (copied * (1 - copied) / len(ours)) ** 0.5)
+    n, m = len(ours), len(theirs)
+    closer_error = ((n + m + 1) / (12 * n * m)) ** 0.5
+    return Memorisation(closer, closer_error, copied, (copied * (1 - copied) / n) ** 0.5)
 
 
 def closest_pairs(generated: Nearest, n: int) -> Tensor:

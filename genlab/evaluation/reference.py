@@ -79,7 +79,8 @@ def make_reference(
         GenlabError: ``n`` is out of range.
     """
     check_number(n, test)
-    generator = torch.Generator().manual_seed(seed)
+    # Not the seed itself: a caller who draws training images by the same one would get the same images.
+    generator = torch.Generator().manual_seed(seed + 1_000_003)
     chosen = torch.randperm(len(train), generator=generator)[: min(n, len(train))]
     shuffled = torch.randperm(len(test), generator=generator)
     held_out, queries = shuffled[:n], test.images[shuffled[-min(QUERIES, n) :]]

@@ -27,6 +27,12 @@ class Yardstick:
     reference: Reference
     floor: Mapping[Key, Figure]
 
+    @property
+    def real(self) -> Report:
+        """Real test images as if they were a model's: the first row of a table."""
+        reference = self.reference
+        return Report("real test images", reference.train.name, reference.n, 0, self.floor, self.floor)
+
 
 def make_yardstick(
     train: Dataset,

@@ -74,3 +74,22 @@ def test_the_null_case_is_nothing_within_its_error() -> None:
 def test_what_is_refused(a: torch.Tensor, b: torch.Tensor, size: int, message: str) -> None:
     with pytest.raises(GenlabError, match=message):
         kernel_distance(a, b, subset_size=size)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_the_stated_error_is_how_far_other_images_move_it(shift: float) -> None:
+    torch.manual_seed(1)
+    found = [
+        kernel_distance(torch.randn(400, 8), torch.randn(400, 8) + shift, subsets=30, subset_size=100)
+        for _ in range(40)
+    ]
+    scatter = torch.tensor([each.value for each in found]).std().item()
+    stated = torch.tensor([each.standard_error for each in found]).square().mean().sqrt().item()
+    # Without a difference the estimate is all noise, and the stated error on the safe side.
+    assert 0.7 * scatter < stated < (1.4 if shift else 2.6) * scatter
+
+
+def test_one_subset_of_all_states_no_error() -> None:
+    assert torch.isnan(
+        torch.tensor(kernel_distance(torch.randn(9, 2), torch.randn(9, 2), subset_size=9).standard_error)
+    )
