@@ -2,7 +2,9 @@
 
 Precision and recall (Kynkäänniemi et al. 2019, arXiv:1904.06991), density and coverage (Naeem et al.
 2020, arXiv:2002.09797). Around every image lies a ball that reaches to its k-th nearest neighbour
-among its own kind; the balls together are the region where its kind lives.
+among its own kind; the balls together are the region where its kind lives. A few real images that lie
+far out have huge balls, so precision and density of a poor model depend on which real images were drawn,
+more than their errors say; coverage, for which every ball counts once, hardly does.
 """
 
 from dataclasses import dataclass

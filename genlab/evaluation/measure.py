@@ -82,6 +82,7 @@ def _distances(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Figure]
 
 
 def _neighbours(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Figure]:
+    # The errors are those of the choice of generated images; that of the real ones is left out.
     four = manifold(reference.training[kind].features, seen.features)
     yield Figure("precision", four.precision, _share_error(four.precision, reference.n), kind)
     yield Figure("recall", four.recall, _share_error(four.recall, reference.n), kind)
