@@ -9,22 +9,23 @@ from genlab.runs import fit
 from genlab.zoo import build, config_names, load_config
 
 ALL = ["diffusion", "diffusion-mlp", "diffusion-naive", "gan", "gan-small", "vae", "vae-small"]
+FAIR = ["fair-diffusion", "fair-gan", "fair-vae"]
 
 
 # --- configs ----------------------------------------------------------------------------------
 
 
 def test_the_configs_are_these() -> None:
-    assert config_names() == ALL
+    assert config_names() == sorted(ALL + FAIR)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL + FAIR)
 def test_every_config_builds_trains_and_samples(name: str, dataset: Dataset) -> None:
     overrides: dict[str, object] = {"train.max_steps": 2, "train.batch_size": 16}
     if "diffusion" in name:
         overrides["model.num_inference_steps"] = 2
     config = load_config(name, overrides)
-    assert config.model.family == name.split("-")[0]
+    assert config.model.family == name.removeprefix("fair-").split("-")[0]
     before = [p.detach().clone() for p in build(config).networks.parameters()]
     family, history = fit(config, dataset)
     assert [step.step for step in history] == [1, 2]
