@@ -54,7 +54,7 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point]) -> Figure:
     """
     models = dict.fromkeys(point.model for point in [*training, *sampling])
     looks = dict(zip(models, cycle(zip(_COLORS, _MARKS, strict=True)), strict=False))
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.6), sharey=True, layout="constrained")
     for model, (color, mark) in looks.items():
         _draw(axes[0], [p for p in training if p.model == model], color, mark)
         _draw(axes[1], [p for p in sampling if p.model == model], color, mark, labelled=True)
@@ -67,7 +67,7 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point]) -> Figure:
     for axis in axes:
         axis.set(yscale="log")
         axis.axhline(1, color=plots.BLACK, linewidth=0.8, linestyle=":", label="real test images")
-    axes[1].legend(fontsize=8)
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     return figure
 
 

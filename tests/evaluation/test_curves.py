@@ -54,7 +54,7 @@ CURVE = [point("vae", s, 9 / s, f"{s} s") for s in (1, 2, 4)] + [point("gan", s,
 )
 def test_every_model_is_in_the_legend(training: Sequence[Point], sampling: Sequence[Point]) -> None:
     figure = draw_curves(training, sampling)
-    legend = figure.axes[1].get_legend()
+    legend = figure.legends[0] if figure.legends else None
     assert legend is not None
     names = [text.get_text() for text in legend.get_texts()]
     models = list(dict.fromkeys(p.model for p in [*training, *sampling]))
