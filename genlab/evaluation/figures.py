@@ -82,7 +82,9 @@ FIGURES: Mapping[str, About] = {
     ),
     "closer_features": About("closer, features", "real", "as for pixels, in a judge's features"),
     "copied_features": About("copied, features", "real", "as for pixels, in a judge's features"),
-    "nats": About("nats", "low", "a bound on -log p of a test image", digits=1),
+    "nats": About(
+        "nats", "low", "a bound on -log p of a test image; compare those of one likelihood only", digits=1
+    ),
     "parameters": About("parameters", "low", "trained weights, of all networks", digits=0),
     "training_seconds": About("training", "low", "spent in training steps", digits=0, unit=" s"),
     "sample_milliseconds": About("a sample", "low", "from noise to image, in batches", digits=2, unit=" ms"),
