@@ -69,6 +69,8 @@ def test_the_plot_grows_above_the_bar_and_the_stop_button_saves(page: Page, arti
 
 
 def test_the_next_cell_goes_on_where_it_stopped(page: Page) -> None:
+    # A kernel that has just been stopped throws away what was sent to it before it is idle.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTES)
     run(page, 1)
     outputs(page, 1).get_by_text("made ").wait_for(timeout=MINUTES)
     text = "\n".join(outputs(page, 1).all_inner_texts())
