@@ -99,7 +99,7 @@ def test_files(comparison: Comparison, tmp_path: Path) -> None:
     write_comparison(comparison, tmp_path / "new" / "out")
     out = tmp_path / "new" / "out"
     assert {path.name for path in out.iterdir()} == {f"comparison.{end}" for end in ("md", "json", "png")}
-    assert Image.open(out / "comparison.png").size == (1350, 540)
+    assert Image.open(out / "comparison.png").size == (1575, 540)
     assert json.loads((out / "comparison.json").read_text()) == as_json(comparison)
     text = (out / "comparison.md").read_text("utf-8")
     assert text == as_markdown(comparison)
