@@ -207,9 +207,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """How good a model is: distances to real images beside their floor, and whether it copies."""
-    from genlab.evaluating import evaluate, write_evaluation
+    from genlab.evaluating import evaluate, open_out, write_evaluation
     from genlab.evaluation.report import as_text
 
+    if out is not None:
+        open_out(out)
     evaluation = evaluate(
         target,
         n=n,
@@ -246,6 +248,7 @@ def compare(
 ) -> None:
     """Compare models: train the three families alike (--seconds), or take finished runs."""
     from genlab.comparing import compare, write_comparison
+    from genlab.evaluating import open_out
     from genlab.fair import FAIR, train_and_compare
 
     if seconds is not None:
@@ -262,6 +265,7 @@ def compare(
     elif runs:
         if config:
             raise GenlabError("--config is trained with --seconds; finished runs are named without it")
+        open_out(out)
         comparison = compare(runs, n=n, dataset=dataset, data_root=data_root)
     else:
         raise GenlabError("name finished runs, or say how long to train each family: --seconds 120")

@@ -127,6 +127,20 @@ def evaluate_family(
     return report_on(images, yardstick, name=name, seed=seed, labels=labels, more=more), images
 
 
+def open_out(out: Path) -> None:
+    """Make the folder that results will be written to: before they are measured, which takes minutes.
+
+    Raises:
+        GenlabError: it cannot be written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_aside(out / ".writable", "")
+        (out / ".writable").unlink()
+    except OSError as error:
+        raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
+
+
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write report.json, report.txt and closest.png, the pairs most like copies, into a folder.
 

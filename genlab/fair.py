@@ -23,7 +23,7 @@ from genlab.comparing import (
 from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError
-from genlab.evaluating import training_seconds
+from genlab.evaluating import open_out, training_seconds
 from genlab.evaluation.judge_files import weights_sha256
 from genlab.evaluation.reference import Reference
 from genlab.evaluation.yardstick import Yardstick, make_yardstick
@@ -72,6 +72,7 @@ def train_and_compare(
     train = load_dataset(dataset, "train", data_root)
     settings = {name: _settings(name, train, seconds) for name in configs}
     check_parameters({name: count_parameters(build(c).networks) for name, c in settings.items()})
+    open_out(out)
     yardstick = make_yardstick(train, load_dataset(train.name, "test", data_root), n, say=say)
     _claim(out, seconds, yardstick.reference)
     measured = [
