@@ -69,7 +69,10 @@ def read_cards(folder: Path) -> Iterator[JudgeCard]:
     """
     path = folder / INDEX
     try:
-        for entry in json.loads(path.read_text("utf-8")):
+        entries = json.loads(path.read_text("utf-8"))
+        if not isinstance(entries, list) or not entries:
+            raise ValueError("no entries")
+        for entry in entries:
             yield JudgeCard.model_validate(entry)
     except (FileNotFoundError, NotADirectoryError):
         return
