@@ -21,7 +21,7 @@ from genlab.evaluation.reference import QUERIES
 from genlab.evaluation.report import Report, as_text
 from genlab.evaluation.yardstick import Yardstick, make_yardstick, report_on
 from genlab.family import Bounds, Family, count_parameters
-from genlab.files import write_aside
+from genlab.files import make_writable, write_aside
 from genlab.run_list import find_run
 from genlab.runs import load
 from genlab.sampling import sample_in_batches
@@ -134,9 +134,7 @@ def open_out(out: Path) -> None:
         GenlabError: it cannot be written to.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_aside(out / ".writable", "")
-        (out / ".writable").unlink()
+        make_writable(out)
     except OSError as error:
         raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
 

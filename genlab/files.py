@@ -25,6 +25,17 @@ def write_aside(path: Path, content: bytes | str) -> None:
     flush_folder(path.parent)
 
 
+def make_writable(folder: Path) -> None:
+    """Make a folder, and prove that files can be written into it.
+
+    Raises:
+        OSError: they cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_aside(folder / ".writable", "")
+    (folder / ".writable").unlink()
+
+
 def write_through(path: Path, content: bytes) -> None:
     """Write a file and wait until the disk has it."""
     with path.open("wb") as file:

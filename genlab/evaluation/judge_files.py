@@ -19,7 +19,7 @@ from genlab.config import Settings, project_dir
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges import JUDGES, Judge, Kind
-from genlab.files import write_aside
+from genlab.files import make_writable, write_aside
 
 INDEX = "judges.json"
 SHIPPED = Path(str(files("genlab") / "evaluation" / "weights"))
@@ -151,9 +151,7 @@ def open_folder(folder: Path) -> None:
     """
     list(read_cards(folder))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_aside(folder / ".writable", "")
-        (folder / ".writable").unlink()
+        make_writable(folder)
     except OSError as error:
         raise GenlabError(f"cannot keep a judge in {folder}: {error.strerror}") from None
 
