@@ -207,11 +207,9 @@ def evaluate(
     ] = None,
 ) -> None:
     """How good a model is: distances to real images beside their floor, and whether it copies."""
-    from genlab.evaluating import evaluate, open_out, write_evaluation
+    from genlab.evaluating import evaluate, write_evaluation
     from genlab.evaluation.report import as_text
 
-    if out is not None:
-        open_out(out)
     evaluation = evaluate(
         target,
         n=n,
@@ -219,6 +217,7 @@ def evaluate(
         checkpoint="best" if best else "newest",
         dataset=dataset,
         data_root=data_root,
+        out=out,
     )
     typer.echo(as_text(evaluation.report))
     if out is not None:
@@ -248,7 +247,6 @@ def compare(
 ) -> None:
     """Compare models: train the three families alike (--seconds), or take finished runs."""
     from genlab.comparing import compare, write_comparison
-    from genlab.evaluating import open_out
     from genlab.fair import FAIR, train_and_compare
 
     if seconds is not None:
@@ -265,8 +263,7 @@ def compare(
     elif runs:
         if config:
             raise GenlabError("--config is trained with --seconds; finished runs are named without it")
-        open_out(out)
-        comparison = compare(runs, n=n, dataset=dataset, data_root=data_root)
+        comparison = compare(runs, n=n, dataset=dataset, data_root=data_root, out=out)
     else:
         raise GenlabError("name finished runs, or say how long to train each family: --seconds 120")
     write_comparison(comparison, out)

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from genlab.config import read_settings
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
-from genlab.evaluating import data_of, evaluate_family, training_seconds
+from genlab.evaluating import data_of, evaluate_family, open_out, training_seconds
 from genlab.evaluation.curves import QUICK, Point, draw_curves, frechet_ratio
 from genlab.evaluation.figures import FIGURES
 from genlab.evaluation.report import Report, report_from_json
@@ -80,6 +80,7 @@ def compare(
     n: int | None = None,
     dataset: str | None = None,
     data_root: str | Path | None = None,
+    out: Path | None = None,
 ) -> Comparison:
     """Measure finished runs: ``genlab compare RUN RUN ...``.
 
@@ -87,9 +88,10 @@ def compare(
         runs: folders, or names in ``runs/``; those that differ in their seed alone become one row.
         n: images per set, for real and generated ones; as for ``genlab.evaluating.evaluate``.
         dataset, data_root: what to measure against; what the runs were trained on if left out.
+        out: the folder that ``write_comparison`` will be given: made before minutes are spent on measuring.
 
     Raises:
-        GenlabError: no such run, or runs of different data.
+        GenlabError: no such run, runs of different data, or a folder that cannot be written to.
     """
     paths = distinct_runs(runs)
     trained_on = {data_of(path)[0]: path for path in paths}
@@ -98,7 +100,9 @@ def compare(
         raise GenlabError(f"{a} was trained on {one} and {b} on {two}: name what to compare with, --dataset")
     name, root = data_of(paths[0])
     train = load_dataset(dataset or name, "train", data_root or root)
-    yardstick = make_yardstick(train, load_dataset(train.name, "test", data_root or root), n, say=say)
+    test = load_dataset(train.name, "test", data_root or root)
+    open_out(out)
+    yardstick = make_yardstick(train, test, n, say=say)
     return Comparison(yardstick, [measure_run(path, yardstick, row_names(paths)[path]) for path in paths])
 
 

@@ -55,6 +55,7 @@ def evaluate(
     checkpoint: Literal["newest", "best"] = "newest",
     dataset: str | None = None,
     data_root: str | Path | None = None,
+    out: Path | None = None,
 ) -> Evaluation:
     """Measure a run, or images in a file.
 
@@ -66,9 +67,11 @@ def evaluate(
         seed: decides which are drawn, and which real ones they are compared with.
         checkpoint: of the run.
         dataset, data_root: what to measure against; what the run was trained on if left out.
+        out: the folder that ``write_evaluation`` will be given: made before minutes are spent on measuring.
 
     Raises:
-        GenlabError: no such run or file, no whole checkpoint, or images that nothing can be computed from.
+        GenlabError: no such run or file, no whole checkpoint, images that nothing can be computed from, or
+            a folder that cannot be written to.
     """
     path = Path(target)
     if path.suffix == ".npy":
@@ -79,12 +82,16 @@ def evaluate(
         check_images(images)  # before judges spend minutes on the real ones
         if dataset is None:
             raise GenlabError(f"{path}: say what its images should look like, --dataset mnist")
-        yardstick = make_yardstick(*_both(dataset, data_root), len(images), seed=seed, say=say)
+        real = _both(dataset, data_root)
+        open_out(out)
+        yardstick = make_yardstick(*real, len(images), seed=seed, say=say)
         return Evaluation(report_on(images, yardstick, name=path.name, seed=seed), images, yardstick)
     path = find_run(target)
     family = load(path, checkpoint)
     name, root = data_of(path)
-    yardstick = make_yardstick(*_both(dataset or name, data_root or root), n, seed=seed, say=say)
+    real = _both(dataset or name, data_root or root)
+    open_out(out)
+    yardstick = make_yardstick(*real, n, seed=seed, say=say)
     report, images = evaluate_family(
         family, yardstick, name=path.name, seed=seed, training_seconds=training_seconds(path)
     )
@@ -127,14 +134,15 @@ def evaluate_family(
     return report_on(images, yardstick, name=name, seed=seed, labels=labels, more=more), images
 
 
-def open_out(out: Path) -> None:
-    """Make the folder that results will be written to: before they are measured, which takes minutes.
+def open_out(out: Path | None) -> None:
+    """Make the folder that results will be written to, if any: before minutes are spent on measuring.
 
     Raises:
         GenlabError: it cannot be written to.
     """
     try:
-        make_writable(out)
+        if out is not None:
+            make_writable(out)
     except OSError as error:
         raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
 
