@@ -77,9 +77,10 @@ browser-tests: $(SETUP)  ## notebook 05 in a headless Chromium, if there is one
 notebooks: $(SETUP)  ## execute the series in place and keep its outputs
 	$(BIN)/python notebooks/execute.py $(ONLY)
 
-bench: $(SETUP)  ## training speed against a plain loop; time and memory of an evaluation
+bench: $(SETUP)  ## training speed against a plain loop, the UNet against two others; time and memory of an evaluation
 	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/evaluation_speed.py
+	$(BIN)/python benchmarks/unet_speed.py
 
 wheel: $(SETUP)  ## build dist/genlab-*.whl, to upload to Colab
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

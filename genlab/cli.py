@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -172,6 +172,10 @@ def sample(
     best: Annotated[
         bool, typer.Option("--best", help="From the best checkpoint by train.monitor, not the newest.")
     ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Sample otherwise than the config says: model.num_inference_steps=10."),
+    ] = None,
 ) -> None:
     """Draw images from a trained model into a file."""
     from genlab.runs import sample
@@ -181,7 +185,8 @@ def sample(
         raise GenlabError(f"--out {out}: the name should end in .npy or .png")
     if not out.parent.is_dir():
         raise GenlabError(f"--out {out}: there is no folder {out.parent}, make it first")
-    images = sample(run, n, seed=seed, label=label, checkpoint="best" if best else "newest")
+    checkpoint: Literal["best", "newest"] = "best" if best else "newest"
+    images = sample(run, n, seed=seed, label=label, checkpoint=checkpoint, overrides=_overrides(set_))
     write_samples(images, out)
     typer.echo(f"Wrote {n} images to {out}.")
 
@@ -202,6 +207,10 @@ def evaluate(
     best: Annotated[
         bool, typer.Option("--best", help="The best checkpoint by train.monitor, not the newest.")
     ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Sample otherwise than the config says: model.num_inference_steps=10."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder for report.json, report.txt and closest.png.")
     ] = None,
@@ -215,6 +224,7 @@ def evaluate(
         n=n,
         seed=seed,
         checkpoint="best" if best else "newest",
+        overrides=_overrides(set_),
         dataset=dataset,
         data_root=data_root,
         out=out,
@@ -238,7 +248,9 @@ def compare(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Train so long each; only finished runs if left out.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How often each is trained.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="How often each is trained; more that --out holds stay in the table.")
+    ] = 3,
     n: Annotated[
         int | None, typer.Option(min=1, help="Images of each; 10,000 if there are as many real.")
     ] = None,
@@ -246,26 +258,28 @@ def compare(
     data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
 ) -> None:
     """Compare models: train the three families alike (--seconds), or take finished runs."""
-    from genlab.comparing import compare, write_comparison
+    from genlab.comparing import as_text, compare, write_comparison
     from genlab.fair import FAIR, train_and_compare
 
     if seconds is not None:
-        comparison = train_and_compare(
-            out,
-            configs=config or FAIR,
-            dataset=dataset or "auto",
-            data_root=data_root,
-            seconds=seconds,
-            seeds=seeds,
-            n=n,
-            also=runs or (),
-        )
+        with _stopping_bench(out):
+            comparison = train_and_compare(
+                out,
+                configs=config or FAIR,
+                dataset=dataset or "auto",
+                data_root=data_root,
+                seconds=seconds,
+                seeds=seeds,
+                n=n,
+                also=runs or (),
+            )
     elif runs:
         if config:
             raise GenlabError("--config is trained with --seconds; finished runs are named without it")
         comparison = compare(runs, n=n, dataset=dataset, data_root=data_root, out=out)
     else:
         raise GenlabError("name finished runs, or say how long to train each family: --seconds 120")
+    typer.echo(as_text(comparison))
     write_comparison(comparison, out)
     typer.echo(f"Wrote comparison.md, comparison.json and comparison.png to {out}.")
 
@@ -288,7 +302,7 @@ def judge(
     """Train the classifiers that evaluate looks through, for data that none come with the package for."""
     from genlab.data import load_dataset
     from genlab.errors import did_you_mean
-    from genlab.evaluation.judge import make_judge
+    from genlab.evaluation.judge import doubt_about, make_judge
     from genlab.evaluation.judges import JUDGES
 
     if kind is not None and kind not in JUDGES:
@@ -298,6 +312,9 @@ def judge(
     for each in [each for each in JUDGES if kind in (None, each)]:
         _, card = make_judge(each, train, test, folder=out, steps=steps, seed=seed)
         typer.echo(f"{card.file}: right on {card.accuracy:.2%} of the {len(test):,} test images")
+        doubt = doubt_about(each, card.accuracy, test.labels)
+        if doubt is not None:
+            typer.echo(doubt)
 
 
 @app.command(epilog="Example: genlab data fashion_mnist")
@@ -352,4 +369,16 @@ def _stopping() -> Iterator[None]:
     try:
         yield
     except Stopped:
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _stopping_bench(out: Path) -> Iterator[None]:
+    """A bench that was stopped loses little: say what is kept, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (out / "bench.json").exists():
+            raise
+        _complain(f"stopped; all that was trained and measured is kept in {out}: the same command goes on")
         raise typer.Exit(130) from None

@@ -18,7 +18,18 @@ from genlab.evaluating import data_of, evaluate_family, open_out, training_secon
 from genlab.evaluation.curves import QUICK, Point, draw_curves, frechet_ratio
 from genlab.evaluation.figures import FIGURES
 from genlab.evaluation.report import Report, report_from_json
-from genlab.evaluation.table import COST, HONESTY, QUALITY, Row, explained, markdown, ranking
+from genlab.evaluation.table import (
+    COST,
+    HONESTY,
+    QUALITY,
+    SHORT,
+    Row,
+    explained,
+    markdown,
+    plain_text,
+    ranking,
+    trained_once,
+)
 from genlab.evaluation.yardstick import Yardstick, make_yardstick
 from genlab.family import Family, Walks
 from genlab.files import write_aside
@@ -219,15 +230,33 @@ def as_markdown(comparison: Comparison) -> str:
     parts = [
         f"# {reference.train.name}: {reference.n:,} images of each model against {reference.n:,} real ones",
         "± is the standard error: over seeds where there are several, else over the choice of images.",
+        *comparison.yardstick.notes,
     ]
     for judge in judges:
         parts += [f"## Quality, by the {judge} judge", markdown(rows, judge, QUALITY)]
-    orders = [f"- {FIGURES[name].title}: {ranking(models, name, judges)}" for name in QUALITY]
-    parts += ["## Order, best first", "\n".join(orders)]
+    parts += ["## Order, best first", "\n".join(f"- {line}" for line in _orders(comparison, QUALITY))]
+    caveat = trained_once(models)
+    parts += [] if caveat is None else [caveat]
     parts += [f"## Classes, honesty (by the {judges[0]} judge)", markdown(rows, judges[0], HONESTY)]
     parts += ["## Cost", markdown(models, judges[0], COST)]
     parts += ["## What the figures say", explained([*QUALITY, *HONESTY, *COST])]
     return "\n\n".join(parts) + "\n"
+
+
+def as_text(comparison: Comparison) -> str:
+    """The figures of quality that fit a terminal, by each judge, and the order of the models by them."""
+    parts = list(comparison.yardstick.notes)
+    for judge in comparison.yardstick.reference.judges:
+        parts.append(f"Quality, by the {judge} judge\n{plain_text(comparison.rows, judge, SHORT)}")
+    parts.append("\n".join(["Order, best first", *_orders(comparison, SHORT)]))
+    caveat = trained_once(comparison.rows[1:])
+    return "\n\n".join(parts if caveat is None else [*parts, caveat])
+
+
+def _orders(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """A line for each figure: its title, and the models from best to worst."""
+    models, judges = comparison.rows[1:], list(comparison.yardstick.reference.judges)
+    return [f"{FIGURES[name].title}: {ranking(models, name, judges)}" for name in names]
 
 
 def write_comparison(comparison: Comparison, out: Path) -> None:
@@ -238,7 +267,7 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
     """
     training = [point for each in comparison.measured for point in each.training]
     sampling = [point for each in comparison.measured for point in each.sampling]
-    figure = draw_curves(training, sampling)
+    figure = draw_curves(training, sampling, comparison.yardstick.reference.first)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     plt.close(figure)

@@ -6,7 +6,7 @@ declares its own beside its model; ``genlab.zoo`` puts the two halves together.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -36,6 +36,8 @@ class Settings(BaseModel):
     """Base of every settings class: nothing unknown is accepted, nothing changes after checking."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    SAMPLING: ClassVar[tuple[str, ...]] = ()  # settings of a model that training does not see
 
     @model_validator(mode="before")
     @classmethod
@@ -90,7 +92,9 @@ class TrainConfig(Settings):
         lt=1,
         description="decay of the averaged weights that sampling uses, none: no average",
     )
-    mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="autocast, by accelerate")
+    mixed_precision: Literal["no", "auto", "bf16", "fp16"] = Field(
+        "no", description="autocast, by accelerate; auto: bf16 where the processor or the GPU has it"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="decides initial weights, order and noise")
     half_size_steps: int = Field(
         0, ge=0, description="first steps on 14x14 images, for a network that takes any size (the UNet)"

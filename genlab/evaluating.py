@@ -1,6 +1,7 @@
 """How good is a model? ``genlab evaluate my-vae``, and ``genlab.evaluate("my-vae")`` in Python."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -53,6 +54,7 @@ def evaluate(
     n: int | None = None,
     seed: int = 0,
     checkpoint: Literal["newest", "best"] = "newest",
+    overrides: Mapping[str, object] | None = None,
     dataset: str | None = None,
     data_root: str | Path | None = None,
     out: Path | None = None,
@@ -65,7 +67,7 @@ def evaluate(
         n: how many images to draw and compare; as many as there are test images, at most 10,000, if
             left out.
         seed: decides which are drawn, and which real ones they are compared with.
-        checkpoint: of the run.
+        checkpoint, overrides: of the run, as for ``genlab.runs.load``; a file has neither.
         dataset, data_root: what to measure against; what the run was trained on if left out.
         out: the folder that ``write_evaluation`` will be given: made before minutes are spent on measuring.
 
@@ -75,25 +77,34 @@ def evaluate(
     """
     path = Path(target)
     if path.suffix == ".npy":
-        images = read_images(path)
-        if n is not None and n > len(images):
-            raise GenlabError(f"{path} holds {len(images):,} images, {n:,} were asked for")
-        images = images[:n]
-        check_images(images)  # before judges spend minutes on the real ones
+        if checkpoint == "best" or overrides:
+            given = "best" if checkpoint == "best" else "set"
+            raise GenlabError(f"{path} holds images and no model: leave --{given} out")
+        images = _images_to_measure(path, n)
         if dataset is None:
             raise GenlabError(f"{path}: say what its images should look like, --dataset mnist")
         real = _both(dataset, data_root)
         open_out(out)
         yardstick = make_yardstick(*real, len(images), seed=seed, say=say)
         return Evaluation(report_on(images, yardstick, name=path.name, seed=seed), images, yardstick)
+    if path.is_file():
+        raise GenlabError(
+            f"{path} is neither a run folder nor a .npy of images: genlab sample --out x.npy writes one, "
+            "and so does numpy.save"
+        )
     path = find_run(target)
-    family = load(path, checkpoint)
+    family = load(path, checkpoint, overrides=overrides)
     name, root = data_of(path)
     real = _both(dataset or name, data_root or root)
     open_out(out)
     yardstick = make_yardstick(*real, n, seed=seed, say=say)
+    changed = [f"{key.rpartition('.')[2]} {value}" for key, value in (overrides or {}).items()]
     report, images = evaluate_family(
-        family, yardstick, name=path.name, seed=seed, training_seconds=training_seconds(path)
+        family,
+        yardstick,
+        name=", ".join([path.name, *changed]),
+        seed=seed,
+        training_seconds=training_seconds(path),
     )
     return Evaluation(report, images, yardstick)
 
@@ -222,6 +233,18 @@ def read_images(path: Path) -> Tensor:
         raise GenlabError(f"{path} is of shape {array.shape}: images are (N, 28, 28)")
     with np.errstate(over="ignore"):  # infinities are refused as such
         return torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.float32))
+
+
+def _images_to_measure(path: Path, n: int | None) -> Tensor:
+    """The first ``n`` images of a file, checked before judges spend minutes on the real ones."""
+    images = read_images(path)
+    if n is not None and n > len(images):
+        raise GenlabError(f"{path} holds {len(images):,} images, {n:,} were asked for")
+    try:
+        check_images(images[:n])
+    except GenlabError as error:
+        raise GenlabError(f"{path}: {error}") from None
+    return images[:n]
 
 
 def _both(dataset: str, data_root: str | Path | None) -> tuple[Dataset, Dataset]:

@@ -6,6 +6,7 @@ does meets all of them.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,15 +25,15 @@ from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluating import open_out, training_seconds
-from genlab.evaluation.judge_files import weights_sha256
-from genlab.evaluation.reference import Reference
-from genlab.evaluation.yardstick import Yardstick, make_yardstick
+from genlab.evaluation.judge_files import find_card, weights_sha256
+from genlab.evaluation.judges import JUDGES
+from genlab.evaluation.yardstick import Yardstick, images_per_set, make_yardstick
 from genlab.family import Family, count_parameters
 from genlab.files import write_aside
-from genlab.runs import fit, resume
+from genlab.runs import fit, load, resume
 from genlab.training.loop import TrainingDiverged
 from genlab.training.progress import say
-from genlab.training.run import CONFIG
+from genlab.training.run import CONFIG, read_metrics, read_summary
 from genlab.zoo import Config, build, load_config
 
 FAIR = ("fair-vae", "fair-gan", "fair-diffusion")
@@ -58,29 +59,39 @@ def train_and_compare(
         configs: names or paths, of models that have as many parameters as each other.
         dataset, data_root: as for ``load_dataset``.
         seconds: of training for each model; time spent on measuring and saving does not count.
-        seeds: how many of each: 0, 1, 2 and so on.
+        seeds: how many of each: 0, 1, 2 and so on. More of them that ``out`` holds the figures of are
+            kept in the comparison.
         n: images per set; as for ``make_yardstick``.
         also: finished runs to measure beside them, which need not be alike.
 
     Raises:
-        GenlabError: the models differ in size, or ``out`` holds a bench with other settings.
+        GenlabError: the models differ in size, ``out`` holds a bench with other settings, or ``also`` names
+            no run: all before minutes are spent on judging.
     """
     if len({Path(name).stem for name in configs}) < len(configs):
         raise GenlabError(
             f"two configs of one name ({', '.join(configs)}): rename one, runs are called by it"
         )
+    paths = distinct_runs(also)
     train = load_dataset(dataset, "train", data_root)
+    test = load_dataset(train.name, "test", data_root)
     settings = {name: _settings(name, train, seconds) for name in configs}
     check_parameters({name: count_parameters(build(c).networks) for name, c in settings.items()})
+    mine: dict[str, object] = {"dataset": train.name, "fingerprint": train.fingerprint}
+    mine |= {"seconds": seconds, "n": images_per_set(n, test)}
+    _refuse_another(out, mine | _judges_known(train))
+    more = _more_seeds(out, configs, seeds)
+    turns = [(name, seed) for seed in range(seeds) for name in configs] + more
+    for name, seed in turns:
+        _refuse_other_settings(_run(out, name, seed), _settings(name, train, seconds, seed))
     open_out(out)
-    yardstick = make_yardstick(train, load_dataset(train.name, "test", data_root), n, say=say)
-    _claim(out, seconds, yardstick.reference)
-    measured = [
-        _train_and_measure(name, seed, seconds, train, out, yardstick)
-        for seed in range(seeds)
-        for name in configs
-    ]
-    paths, bench = distinct_runs(also), {each.model for each in measured}
+    yardstick = make_yardstick(train, test, n, say=say)
+    judges = {kind: weights_sha256(judge) for kind, judge in yardstick.reference.judges.items()}
+    _claim(out, mine | {"judges": judges})
+    for name, seed in more:
+        say(f"{Path(name).stem}, seed {seed}: measured before, stays in the comparison")
+    measured = [_train_and_measure(name, seed, seconds, train, out, yardstick) for name, seed in turns]
+    bench = {each.model for each in measured}
     for path, name in row_names(paths).items():
         measured.append(measure_run(path, yardstick, str(path) if name in bench else name))
     return Comparison(yardstick, measured)
@@ -100,15 +111,14 @@ def _train_and_measure(
     name: str, seed: int, seconds: float, train: Dataset, out: Path, yardstick: Yardstick
 ) -> Measured:
     """One model from its start to its figures, as far as that is not done yet."""
-    model = Path(name).stem
-    run, file = out / "runs" / f"{model}-{seed}", out / "measured" / f"{model}-{seed}.json"
+    model, run = Path(name).stem, _run(out, name, seed)
+    file = out / "measured" / f"{run.name}.json"
     measured = _read(file) if file.exists() else Measured(model)
-    _refuse_other_settings(run, _settings(name, train, seconds, seed))
     for share in SHARES:
         label = f"{share:.0%} of the time"
         if measured.report or measured.refused or label in {point.label for point in measured.training}:
             continue
-        say(f"{model}, seed {seed}: training for {seconds * share:.0f} of {seconds:.0f} s")
+        say(f"{model}, seed {seed}: training for {seconds * share:g} of {seconds:g} s")
         try:
             family = _train_for(seconds * share, name, seed, train, run)
         except TrainingDiverged as error:
@@ -125,8 +135,38 @@ def _train_and_measure(
 
 def _train_for(seconds: float, name: str, seed: int, train: Dataset, run: Path) -> Family:
     if run.exists():
+        if _has_trained_for(seconds, run):  # resume would say how to train longer
+            return load(run)
         return resume(run, {"train.max_seconds": seconds}, dataset=train, live_plot=False)[0]
     return fit(_settings(name, train, seconds, seed), train, run, live_plot=False)[0]
+
+
+def _has_trained_for(seconds: float, run: Path) -> bool:
+    """Whether a run has ended, and after so many seconds or because it has made all its steps."""
+    summary = read_summary(run)
+    if not summary.get("finished"):
+        return False
+    history = list(read_metrics(run))
+    return bool(history) and (
+        history[-1].seconds >= seconds or history[-1].step >= summary.get("total_steps", float("inf"))
+    )
+
+
+def _run(out: Path, name: str, seed: int) -> Path:
+    return out / "runs" / f"{Path(name).stem}-{seed}"
+
+
+def _more_seeds(out: Path, configs: Sequence[str], seeds: int) -> list[tuple[str, int]]:
+    """The models and the seeds beyond those asked for that are measured already, in turn."""
+    found = []
+    for file in (out / "measured").glob("*.json"):
+        for name in configs:
+            match = re.fullmatch(re.escape(Path(name).stem) + r"-(0|[1-9]\d*)", file.stem)
+            if match and int(match[1]) >= seeds:
+                measured = _read(file)
+                if measured.report or measured.refused:
+                    found.append((name, int(match[1])))
+    return sorted(found, key=lambda turn: (turn[1], configs.index(turn[0])))
 
 
 def _settings(name: str, train: Dataset, seconds: float, seed: int = 0) -> Config:
@@ -151,24 +191,37 @@ def _refuse_other_settings(run: Path, config: Config) -> None:
             raise GenlabError(f"{run} was trained with other settings: name another --out, or delete it")
 
 
-def _claim(out: Path, seconds: float, reference: Reference) -> None:
+def _judges_known(train: Dataset) -> dict[str, object]:
+    """The judges' part of ``bench.json``, if both judges are there and none has to be trained first."""
+    found = {kind: find_card(train, kind) for kind in JUDGES}
+    cards = {kind: place[1].sha256 for kind, place in found.items() if place is not None}
+    return {"judges": cards} if len(cards) == len(JUDGES) else {}
+
+
+def _refuse_another(out: Path, mine: Mapping[str, object]) -> None:
+    """Raise GenlabError if the folder holds a bench of which one of these is another."""
+    path = out / "bench.json"
+    try:
+        theirs = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise GenlabError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise GenlabError(f"{path} is damaged: delete the folder, or name another --out") from None
+    for key, value in mine.items():
+        if not isinstance(theirs, dict) or theirs.get(key) != value:
+            raise GenlabError(f"{out} holds a bench with another {key}: name another --out, or delete it")
+
+
+def _claim(out: Path, mine: Mapping[str, object]) -> None:
     """Write down what this folder's bench is; raise GenlabError if it is another one's."""
-    path, train = out / "bench.json", reference.train
-    judges = {kind: weights_sha256(judge) for kind, judge in reference.judges.items()}
-    mine: dict[str, object] = {"dataset": train.name, "fingerprint": train.fingerprint, "judges": judges}
-    mine |= {"seconds": seconds, "n": reference.n}
+    _refuse_another(out, mine)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        theirs = json.loads(path.read_text("utf-8")) if path.exists() else mine
-        if theirs == mine:
-            write_aside(path, json.dumps(mine, indent=1) + "\n")
+        write_aside(out / "bench.json", json.dumps(mine, indent=1) + "\n")
     except OSError as error:
         raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
-    except ValueError:
-        raise GenlabError(f"{path} is damaged: delete the folder, or name another --out") from None
-    if theirs != mine:
-        other = next(key for key in mine if not isinstance(theirs, dict) or theirs.get(key) != mine[key])
-        raise GenlabError(f"{out} holds a bench with another {other}: name another --out, or delete it")
 
 
 def _keep(file: Path, measured: Measured) -> None:

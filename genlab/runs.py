@@ -149,7 +149,11 @@ def resume(
 
 
 def load(
-    run: str | Path, checkpoint: Literal["newest", "best"] = "newest", *, averaged: bool = True
+    run: str | Path,
+    checkpoint: Literal["newest", "best"] = "newest",
+    *,
+    averaged: bool = True,
+    overrides: Mapping[str, object] | None = None,
 ) -> Family:
     """The model of a finished or interrupted run, in eval mode.
 
@@ -157,14 +161,25 @@ def load(
         run: the folder, or the name of one in ``runs/``.
         checkpoint: the newest that is whole, or the best by the run's ``train.monitor``.
         averaged: with averaged weights if it has them, else as training left them.
+        overrides: settings of the model that training did not see, such as those of a diffusion sampler:
+            ``{"model.num_inference_steps": 10}``.
 
     Raises:
-        GenlabError: not a run folder, or a file in it is missing, damaged or of another model.
+        GenlabError: not a run folder, a file in it is missing, damaged or of another model, or a setting
+            that is not one of sampling.
     """
     if checkpoint not in ("newest", "best"):
         raise GenlabError(f"unknown checkpoint {checkpoint!r}: newest or best")
     path = find_run(run)
-    family = build(read_settings(Config, path / CONFIG))
+    config = read_settings(Config, path / CONFIG)
+    if overrides:
+        allowed = [f"model.{name}" for name in config.model.SAMPLING]
+        for name in overrides:
+            if name not in allowed:
+                hint = did_you_mean(name, allowed) if allowed else "this model has no settings of sampling"
+                raise GenlabError(f"{name} is no setting of sampling: {hint}")
+        config = read_settings(Config, path / CONFIG, overrides)
+    family = build(config)
     saved = best(path / CHECKPOINTS) if checkpoint == "best" else newest(path / CHECKPOINTS, say)
     if saved is None:
         raise GenlabError(f"{path} has no checkpoint yet: {resume_command(path)} trains it")
@@ -181,15 +196,16 @@ def sample(
     seed: int = 0,
     label: int | None = None,
     checkpoint: Literal["newest", "best"] = "newest",
+    overrides: Mapping[str, object] | None = None,
 ) -> Tensor:
     """``n`` images in [0, 1], (n, 1, 28, 28), from a run: ``genlab sample``.
 
     Args:
-        run, checkpoint: as for ``load``.
+        run, checkpoint, overrides: as for ``load``.
         n, seed: as for ``genlab.sampling.sample_in_batches``.
         label: one class for all; classes are drawn uniformly if left out.
     """
-    return sample_in_batches(load(run, checkpoint), n, seed=seed, labels=label)
+    return sample_in_batches(load(run, checkpoint, overrides=overrides), n, seed=seed, labels=label)
 
 
 def fit_or_load(

@@ -122,6 +122,28 @@ def test_samples_are_float32_in_0_to_1_and_the_seed_decides(
     assert np.array_equal(drawn("d.npy"), drawn("e.npy", "--n", 100, "--seed", 0))
 
 
+def test_set_changes_how_a_diffusion_model_is_sampled(genlab_: Genlab, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    small = (
+        "--set",
+        "model.network.channels=[4]",
+        "--set",
+        "train.max_steps=1",
+        "--set",
+        "train.batch_size=4",
+    )
+    assert genlab_("train", "--config", "diffusion", "--dataset", "digits", "--run", folder, *small).code == 0
+    few = ("--n", 80, "--set", "model.num_inference_steps=1", "--set", "model.sampler=dpm_solver_pp")
+    done = genlab_("sample", folder, "--out", tmp_path / "x.npy", *few)
+    assert done.out == f"Wrote 80 images to {tmp_path / 'x.npy'}.\n"
+    done = genlab_("evaluate", folder, *few)
+    assert "run, num_inference_steps 1, sampler dpm_solver_pp" in done.out
+    line = one_line(genlab_("sample", folder, "--out", tmp_path / "y.npy", "--set", "train.lr=1"))
+    assert line.startswith("genlab: train.lr is no setting of sampling: choose from model.sampler, ")
+    line = one_line(genlab_("evaluate", tmp_path / "x.npy", "--set", "model.eta=1"))
+    assert line == f"genlab: {tmp_path / 'x.npy'} holds images and no model: leave --set out"
+
+
 def test_a_sheet_where_the_name_ends_in_png(genlab_: Genlab, run: Path, tmp_path: Path) -> None:
     done = genlab_("sample", run, "--n", 16, "--out", tmp_path / "x.png")
     assert done.out == f"Wrote 16 images to {tmp_path / 'x.png'}.\n"
@@ -200,7 +222,9 @@ def test_judge_trains_both_for_own_data_and_keeps_them(genlab_: Genlab, tmp_path
     ]
     files = {card["file"] for card in cards}
     assert {path.name for path in out.iterdir()} == {"judges.json", *files}
-    for card, line in zip(cards, done.out.splitlines()[-2:], strict=True):
+    lines = done.out.splitlines()[-4:]  # three steps teach nothing, and that is said
+    assert [line.startswith("Warning: the ") for line in lines] == [False, True, False, True]
+    for card, line in zip(cards, lines[::2], strict=True):
         assert re.fullmatch(rf"{card['file']}: right on {card['accuracy']:.2%} of the \d+ test images", line)
     before = {path: path.read_bytes() for path in out.iterdir()}
     assert genlab_("judge", data, "--steps", 3, "--out", out, "--kind", "residual").code == 0
@@ -215,9 +239,30 @@ def test_compare_takes_finished_runs(
     assert done.code == 0, done.err
     last = f"Wrote comparison.md, comparison.json and comparison.png to {tmp_path / 'out'}."
     assert done.out.splitlines()[-1] == last
+    assert "\nQuality, by the plain judge\nmodel " in done.out
+    assert "\nOrder, best first\n" in done.out
     text = (tmp_path / "out" / "comparison.md").read_text("utf-8")
     assert "| run | " in text
     assert "| conditional | " in text
+
+
+def test_ctrl_c_in_a_bench_says_what_is_kept_and_how_to_go_on(
+    genlab_: Genlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(out: Path, **_: object) -> None:
+        if out.name == "begun":
+            out.mkdir()
+            (out / "bench.json").write_text("{}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genlab.fair.train_and_compare", stop)
+    out = tmp_path / "begun"
+    done = genlab_("compare", "--seconds", 1, "--out", out)
+    assert (done.code, done.out) == (130, "")
+    line = f"genlab: stopped; all that was trained and measured is kept in {out}: the same command goes on\n"
+    assert done.err == line
+    done = genlab_("compare", "--seconds", 1, "--out", tmp_path / "nothing")
+    assert (done.code, done.err) == (130, "genlab: stopped\n")
 
 
 # --- what a user can mend: one line, status 2 -------------------------------------------------

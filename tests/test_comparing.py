@@ -15,6 +15,7 @@ from genlab.comparing import (
     Measured,
     as_json,
     as_markdown,
+    as_text,
     compare,
     measured_as_json,
     measured_from_json,
@@ -24,12 +25,14 @@ from genlab.comparing import (
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.curves import Point
+from genlab.evaluation.judges import JUDGES
 from genlab.evaluation.yardstick import Yardstick
 from genlab.runs import fit, load
 from genlab.training.run import SUMMARY
 from genlab.zoo import load_config
 from tests.evaluation.conftest import digits_yardstick
 
+KINDS = list(JUDGES)
 DIFFUSION = {"model.network.hidden_dim": 8, "model.num_train_timesteps": 50, "model.num_inference_steps": 2}
 
 
@@ -116,6 +119,32 @@ def test_files(comparison: Comparison, tmp_path: Path) -> None:
             assert len({row.count(" | ") for row in table.rstrip("\n").split("\n")}) == 1
             assert "| vae | " in table
             assert "| walk | " in table
+
+
+def test_the_terminal_gets_a_narrow_table_per_judge_and_the_order(comparison: Comparison) -> None:
+    parts = as_text(comparison).split("\n\n")
+    tables = [part.split("\n") for part in parts if part.startswith("Quality, by the ")]
+    assert [table[0] for table in tables] == [f"Quality, by the {kind} judge" for kind in KINDS]
+    for table in tables:
+        assert table[1].split() == ["model", "Fréchet", "/", "floor", "precision", "recall", "coverage"]
+        assert [line.split("  ")[0] for line in table[2:]] == ["real test images", "vae", "walk"]
+        assert max(map(len, table)) <= 90
+    [order] = [part for part in parts if part.startswith("Order, best first\n")]
+    assert set(order.split("\n")[1:]) <= {line[2:] for line in as_markdown(comparison).split("\n")}
+    assert len(order.split("\n")) == 5
+
+
+def test_a_model_trained_once_is_named_beside_the_order(comparison: Comparison) -> None:
+    for text in (as_markdown(comparison), as_text(comparison)):
+        assert "Trained once: walk. Where they stand" in text
+    several = Comparison(comparison.yardstick, comparison.measured[:2])
+    assert "Trained once" not in as_markdown(several) + as_text(several)
+
+
+def test_judges_that_guess_are_named(comparison: Comparison) -> None:
+    for text in (as_markdown(comparison), as_text(comparison)):
+        for kind in KINDS:  # their features are random projections
+            assert f"Warning: the {kind} judge is right on " in text
 
 
 def test_json_reads_back_equal(comparison: Comparison) -> None:

@@ -152,6 +152,8 @@ def test_settings_that_contradict_each_other(file: Path) -> None:
     assert "naive network knows no classes" in text
     unet = "model:\n  family: diffusion\n  network: {kind: unet, channels: [32, 64, 64]}\n"
     assert "3 levels halve 14x14 maps 2 times" in error_in(file, unet)
+    attention = unet.replace("[32, 64, 64]", "[32, 64], attention_levels: 3")
+    assert "attention_levels (3) should be at most the number of levels (2)" in error_in(file, attention)
     assert "channels" in error_in(file, unet.replace("[32, 64, 64]", "[30]"))
     assert "channels" in error_in(file, unet.replace("[32, 64, 64]", "[]"))
 
@@ -296,7 +298,7 @@ def test_a_plain_no_is_a_word_where_no_is_a_choice(value: str, file: Path) -> No
     assert read_settings(Config, file).train.mixed_precision == "no"
     name, parsed = parse_override(f"train.mixed_precision={value}")
     assert read_settings(Config, file, {name: parsed}).train.mixed_precision == "no"
-    assert "'no', 'bf16' or 'fp16'" in error_in(file, VAE + "  mixed_precision: yes\n")
+    assert "'no', 'auto', 'bf16' or 'fp16'" in error_in(file, VAE + "  mixed_precision: yes\n")
 
 
 @pytest.mark.parametrize("value", [2**63, "9" * 30, -(10**30)])
@@ -501,7 +503,7 @@ def test_comments_give_meaning_choices_and_range() -> None:
     lines = [line.split("  # ") for line in with_comments(load_config("diffusion")).splitlines()]
     comments = {code.strip(): "".join(comment) for code, *comment in lines}
     assert comments["lr: 0.0002"] == "Adam's learning rate (> 0)"
-    assert comments["mixed_precision: 'no'"].endswith("(no, bf16 or fp16)")
+    assert comments["mixed_precision: 'no'"].endswith("(no, auto, bf16 or fp16)")
     assert comments["family: diffusion"] == "vae, gan or diffusion"
     assert comments["kind: unet"] == "naive, mlp or unet"
     assert comments["channels: [32, 64]"].startswith("width of each level")

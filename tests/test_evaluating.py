@@ -232,7 +232,10 @@ GOOD = np.random.default_rng(0).random((100, 28, 28), np.float32)
 )
 def test_arrays(array: Array, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "x.npy", array)
-    assert says in refused(capsys, tmp_path / "x.npy", "--dataset", "digits")
+    line = refused(capsys, tmp_path / "x.npy", "--dataset", "digits")
+    assert says in line
+    if "few" not in says and "floor" not in says:  # those are about a number
+        assert line.startswith(f"genlab: {tmp_path / 'x.npy'}")
 
 
 def npz(path: Path) -> None:
@@ -285,6 +288,11 @@ def test_targets_and_options(folder: Path, tmp_path: Path, capsys: pytest.Captur
     )
     assert "64 images are too few" in refused(capsys, folder / "vae", "--n", 64)
     assert "evaluate at most 360" in refused(capsys, folder / "vae", "--n", 361)
+    line = refused(capsys, tmp_path / "x.npy", "--best", "--dataset", "digits")
+    assert line.endswith("x.npy holds images and no model: leave --best out")
+    for name in ("pic.png", "z.npz"):
+        (tmp_path / name).write_bytes(b"anything")
+        assert f"{name} is neither a run folder nor a .npy of images" in refused(capsys, tmp_path / name)
     assert "has no best checkpoint" in refused(capsys, folder / "vae", "--best")
     assert "--n" in refused(capsys, folder / "vae", "--n", 0)
 
@@ -295,7 +303,7 @@ def test_a_model_that_has_diverged(
     broken = load(folder / "vae")
     for parameter in broken.networks.parameters():
         torch.nn.init.constant_(parameter, torch.nan)
-    monkeypatch.setattr("genlab.evaluating.load", lambda *_: broken)
+    monkeypatch.setattr("genlab.evaluating.load", lambda *_, **__: broken)
     with pytest.raises(
         GenlabError, match=r"^100 of 100 images hold values .* go back to an earlier checkpoint"
     ):

@@ -13,6 +13,7 @@ import yaml
 import genlab.fair
 from genlab.comparing import Comparison, as_json, write_comparison
 from genlab.errors import GenlabError
+from genlab.evaluation.judge_files import find_card
 from genlab.evaluation.yardstick import Yardstick
 from genlab.fair import FAIR, check_parameters, train_and_compare
 from genlab.family import count_parameters
@@ -23,6 +24,7 @@ from genlab.zoo import build, load_config
 from tests.evaluation.conftest import digits_yardstick
 
 SECONDS = 0.2
+Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,13 @@ def yardstick() -> Yardstick:
 
 @pytest.fixture(autouse=True)
 def one_yardstick(yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick_yardstick(monkeypatch, yardstick)
+
+
+def quick_yardstick(monkeypatch: pytest.MonkeyPatch, yardstick: Yardstick) -> None:
+    """One that is made already, by judges of which there are no cards."""
     monkeypatch.setattr(genlab.fair, "make_yardstick", lambda *_, **__: yardstick)
+    monkeypatch.setattr(genlab.fair, "find_card", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +74,7 @@ def finished(configs: list[str], yardstick: Yardstick, tmp_path_factory: pytest.
     """Both with two seeds."""
     out = tmp_path_factory.mktemp("bench") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(genlab.fair, "make_yardstick", lambda *_, **__: yardstick)
+        quick_yardstick(patch, yardstick)
         return out, bench(out, configs, seeds=2)
 
 
@@ -74,6 +82,13 @@ def finished(configs: list[str], yardstick: Yardstick, tmp_path_factory: pytest.
 def mine(finished: Bench, tmp_path: Path) -> Path:
     """A copy of that bench, to go on with or to spoil."""
     return Path(shutil.copytree(finished[0], tmp_path / "mine"))
+
+
+def no_judging(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(*_: object, **__: object) -> None:
+        raise AssertionError("real images were judged")
+
+    monkeypatch.setattr(genlab.fair, "make_yardstick", judge)
 
 
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,12 +191,12 @@ def test_a_finished_run_of_a_benchs_name_has_a_row_of_its_own(
 
 
 @pytest.mark.parametrize(
-    ("options", "what"), [({"seconds": 0.3}, "seconds"), ({"dataset": "other"}, "dataset")]
+    ("options", "what"), [({"seconds": 0.3}, "seconds"), ({"dataset": "other"}, "dataset"), ({"n": 99}, "n")]
 )
 def test_another_bench_in_the_same_folder(
     options: dict[str, Any], what: str, mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    no_training(monkeypatch)
+    no_judging(monkeypatch)
     if what == "dataset":
         (mine / "bench.json").write_text((mine / "bench.json").read_text().replace("digits", "mnist"))
         options = {}
@@ -193,7 +208,7 @@ def test_another_bench_in_the_same_folder(
 def test_a_damaged_bench(
     content: str, mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    no_training(monkeypatch)
+    no_judging(monkeypatch)
     (mine / "bench.json").write_text(content)
     with pytest.raises(GenlabError, match=r"(bench.json is damaged|holds a bench with another)"):
         bench(mine, configs, seeds=2)
@@ -289,8 +304,9 @@ def test_a_model_that_diverges_becomes_a_row(
 
 
 def test_a_config_that_was_changed_is_not_taken_for_the_old_one(
-    mine: Path, configs: list[str], tmp_path: Path
+    mine: Path, configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    no_judging(monkeypatch)
     (tmp_path / "other").mkdir()
     changed = [config(tmp_path / "other", "one", beta=2.0), configs[1]]
     with pytest.raises(GenlabError, match="trained with other settings"):
@@ -303,3 +319,66 @@ def test_another_judge_is_another_bench(
     monkeypatch.setattr(genlab.fair, "weights_sha256", lambda judge: "another")
     with pytest.raises(GenlabError, match="another judges"):
         bench(mine, configs, seeds=2)
+
+
+def test_another_judge_that_is_there_is_found_before_it_judges(
+    mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bench was made with other judges than those of the package, whose cards say so."""
+    no_judging(monkeypatch)
+    monkeypatch.setattr(genlab.fair, "find_card", find_card)
+    with pytest.raises(GenlabError, match="another judges"):
+        bench(mine, configs, seeds=2)
+
+
+def test_a_finished_run_that_is_not_there_is_missed_before_anything_is_done(
+    configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_judging(monkeypatch)
+    with pytest.raises(GenlabError, match="there is no run"):
+        bench(tmp_path / "out", configs, also=[tmp_path / "nowhere"])
+    assert not (tmp_path / "out").exists()
+
+
+# --- fewer seeds, and what is said on the way -------------------------------------------------
+
+
+def test_seeds_that_are_measured_stay_in_the_comparison(
+    mine: Path, finished: Bench, configs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    no_training(monkeypatch)
+    assert as_json(bench(mine, configs, seeds=1)) == as_json(finished[1])
+    assert "half, seed 1: measured before, stays in the comparison\n" in capsys.readouterr().out
+    [_, one] = bench(mine, configs[:1], seeds=1).rows
+    assert (one.name, len(one.reports)) == ("one", 2)
+
+
+def test_a_further_seed_that_was_only_begun_does_not(
+    mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_training(monkeypatch)
+    file = mine / "measured" / "one-1.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"report": None}))
+    (mine / "measured" / "one-more-7.json").write_text(file.read_text())  # of a config of another name
+    rows = bench(mine, configs, seeds=1).rows[1:]
+    assert [(row.name, len(row.reports)) for row in rows] == [("one", 1), ("half", 2)]
+
+
+def test_a_bench_says_times_as_they_are_and_nothing_of_training_longer(
+    configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """Also where one step takes longer than the time between two points, or all steps are made."""
+    clock = iter(range(10_000))
+    monkeypatch.setattr("genlab.training.loop.perf_counter", lambda: float(next(clock)))
+    bench(tmp_path / "slow", configs[:1], seconds=0.3)
+    out = capsys.readouterr().out
+    assert "one, seed 0: training for 0.075 of 0.3 s\n" in out
+    assert "one, seed 0: training for 0.3 of 0.3 s\n" in out
+    assert "to train longer" not in out
+    few = config(tmp_path, "few")
+    settings = yaml.safe_load(Path(few).read_text())
+    settings["train"] |= {"max_steps": 3}
+    Path(few).write_text(yaml.safe_dump(settings))
+    [measured] = bench(tmp_path / "few", [few], seconds=9000).measured
+    assert measured.report is not None
+    assert "to train longer" not in capsys.readouterr().out

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ import genlab.training.run
 from genlab import plots
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.family import Family, count_parameters
+from genlab.family import Family, Walks, count_parameters
 from genlab.run_list import find_run, list_runs
 from genlab.runs import fit, fit_or_load, load, resume, sample
 from genlab.sampling import sample_sheet
@@ -671,3 +672,35 @@ def test_runs_are_listed_with_how_far_they_are(dataset: Dataset, tmp_path: Path)
     with pytest.raises(GenlabError, match="there is no folder"):
         list_runs(tmp_path / "nowhere")
     assert list_runs(tmp_path / "not-a-run") == []
+
+
+def test_a_diffusion_model_is_sampled_otherwise_on_request(dataset: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    family, _ = fit(config_for("diffusion", max_steps=1), dataset, folder)
+    ours = load(folder, overrides={"model.sampler": "heun", "model.num_inference_steps": 5})
+    assert isinstance(family, Walks)
+    assert isinstance(ours, Walks)
+    assert len(list(family.trajectory(1))) == 3
+    assert len(list(ours.trajectory(1))) == 6
+    assert ours.config.model_dump() == family.config.model_dump() | {
+        "sampler": "heun",
+        "num_inference_steps": 5,
+    }
+    images = genlab.sample(folder, 2, overrides={"model.num_inference_steps": 7})
+    assert torch.equal(images, genlab.sample(folder, 2, overrides={"model.num_inference_steps": 7}))
+    assert not torch.equal(images, genlab.sample(folder, 2))
+    for name, hint in (
+        ("model.num_classes", "choose from model.sampler"),
+        ("train.lr", "choose from model.sampler"),
+        ("model.guidance_scal", "did you mean 'model.guidance_scale'"),
+    ):
+        with pytest.raises(GenlabError, match=f"{name} is no setting of sampling: {re.escape(hint)}"):
+            load(folder, overrides={name: 3})
+    with pytest.raises(GenlabError, match=r"num_inference_steps \(21\) should be at most"):
+        load(folder, overrides={"model.num_inference_steps": 21})
+
+
+def test_a_vae_is_sampled_in_one_way(dataset: Dataset, tmp_path: Path) -> None:
+    fit(config_for("vae", max_steps=1), dataset, tmp_path / "run")
+    with pytest.raises(GenlabError, match="this model has no settings of sampling"):
+        load(tmp_path / "run", overrides={"model.beta": 3})

@@ -9,6 +9,7 @@ from genlab.runs import fit
 from genlab.zoo import build, config_names, load_config
 
 ALL = ["diffusion", "diffusion-mlp", "diffusion-naive", "gan", "gan-small", "vae", "vae-small"]
+NEW = ["diffusion-compact", "diffusion-flow", "diffusion-large"]
 FAIR = ["fair-diffusion", "fair-gan", "fair-vae"]
 
 
@@ -16,14 +17,16 @@ FAIR = ["fair-diffusion", "fair-gan", "fair-vae"]
 
 
 def test_the_configs_are_these() -> None:
-    assert config_names() == sorted(ALL + FAIR)
+    assert config_names() == sorted(ALL + NEW + FAIR)
 
 
-@pytest.mark.parametrize("name", ALL + FAIR)
+@pytest.mark.parametrize("name", ALL + NEW + FAIR)
 def test_every_config_builds_trains_and_samples(name: str, dataset: Dataset) -> None:
     overrides: dict[str, object] = {"train.max_steps": 2, "train.batch_size": 16}
     if "diffusion" in name:
         overrides["model.num_inference_steps"] = 2
+    if name == "diffusion-large":
+        overrides |= {"model.network.channels": [8, 16, 32], "model.network.num_res_blocks": 1}
     config = load_config(name, overrides)
     assert config.model.family == name.removeprefix("fair-").split("-")[0]
     before = [p.detach().clone() for p in build(config).networks.parameters()]

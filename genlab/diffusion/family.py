@@ -1,7 +1,7 @@
 """The diffusion model as a family: one network, a schedule, a sampler."""
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -9,14 +9,32 @@ from torch import Tensor, nn
 
 from genlab.config import Settings
 from genlab.data import to_unit
+from genlab.diffusion.editing import inpainting, noised_start
 from genlab.diffusion.guidance import drop_labels, guided
 from genlab.diffusion.loss import denoising_loss
 from genlab.diffusion.noise_predictor import MLPNoisePredictor, NaiveNoisePredictor
-from genlab.diffusion.samplers import SamplerStep, ddim
+from genlab.diffusion.samplers import (
+    Denoiser,
+    Pairs,
+    SamplerStep,
+    ddim,
+    ddpm,
+    denoiser,
+    dpm_solver_pp,
+    euler,
+    heun,
+)
 from genlab.diffusion.schedule import PredictionType, ScheduleName, make_schedule
+from genlab.diffusion.timesteps import Spacing, timestep_pairs
 from genlab.diffusion.unet import UNet
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, did_you_mean
 from genlab.family import IMAGE_SHAPE, Loss, choose_labels, device_of
+
+SamplerName = Literal["ddpm", "ddim", "dpm_solver_pp", "euler", "heun"]
+SAMPLERS: dict[str, Callable[..., Iterator[SamplerStep]]] = {
+    walk.__name__: walk for walk in (ddpm, ddim, dpm_solver_pp, euler, heun)
+}
+GUIDANCE = 2.0  # the scale of a conditional model that is told nothing else
 
 
 class NaiveConfig(Settings):
@@ -43,35 +61,58 @@ class UNetConfig(Settings):
     )
     patch_size: Literal[1, 2] = Field(2, description="2 folds 2x2 pixels into channels: 14x14 maps")
     num_res_blocks: int = Field(1, ge=1, description="residual blocks per level")
-    attention: bool = Field(True, description="self-attention at the coarsest level")
+    attention: bool = Field(True, description="self-attention in the middle, at the coarsest level")
+    attention_levels: int = Field(
+        0, ge=0, description="levels with self-attention after every residual block, coarsest first"
+    )
 
     @model_validator(mode="after")
-    def _halves_evenly(self) -> "UNetConfig":
+    def _consistent(self) -> "UNetConfig":
         finest, halvings = IMAGE_SHAPE[1] // self.patch_size, len(self.channels) - 1
         if finest % 2**halvings:
             raise ValueError(
                 f"{len(self.channels)} levels halve {finest}x{finest} maps {halvings} times, which leaves "
                 "half a pixel: use fewer channels or patch_size 1"
             )
+        if self.attention_levels > len(self.channels):
+            raise ValueError(
+                f"attention_levels ({self.attention_levels}) should be at most the number of levels "
+                f"({len(self.channels)})"
+            )
         return self
 
 
 class DiffusionConfig(Settings):
-    """A diffusion model over one of three networks."""
+    """A diffusion or flow matching model over one of three networks."""
+
+    SAMPLING: ClassVar[tuple[str, ...]] = (
+        "sampler", "num_inference_steps", "timestep_spacing", "eta", "clip_sample", "guidance_scale",
+    )  # fmt: skip
 
     family: Literal["diffusion"] = "diffusion"
     network: Annotated[NaiveConfig | MLPConfig | UNetConfig, Field(discriminator="kind")] = Field(
         UNetConfig(), description="the network that makes the prediction"
     )
     num_train_timesteps: int = Field(1000, ge=1, description="T, noise levels in training")
-    schedule: ScheduleName = Field("cosine", description="how the noise grows")
+    schedule: ScheduleName = Field("cosine", description="how the noise grows; straight: flow matching")
+    zero_terminal_snr: bool = Field(False, description="bend the schedule so that it ends in pure noise")
     prediction_type: PredictionType = Field("epsilon", description="what the network says")
+    min_snr_gamma: float | None = Field(
+        None, gt=0, description="weigh times in the loss by min(SNR, gamma), none: all alike"
+    )
+    sampler: SamplerName = Field("ddim", description="how noise becomes an image")
     num_inference_steps: int = Field(50, ge=1, description="steps of the sampler, at most T")
-    eta: float = Field(0.0, ge=0, le=1, description="noise of the sampler: 0 DDIM, 1 DDPM")
+    timestep_spacing: Spacing = Field("trailing", description="which noise levels the steps visit")
+    eta: float = Field(0.0, ge=0, le=1, description="noise of ddim: 0 none, 1 as much as ddpm")
     clip_sample: bool = Field(True, description="keep predicted images in [-1, 1]")
     num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")
     class_dropout_prob: float = Field(0.1, ge=0, lt=1, description="how often a class is hidden")
-    guidance_scale: float = Field(1.0, ge=0, description="1: conditional, more: truer and less varied")
+    guidance_scale: float | None = Field(
+        None,
+        ge=0,
+        description="0: class not heard, 1: as trained, more: truer and less varied; none: 2 where there "
+        "are classes",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "DiffusionConfig":
@@ -84,6 +125,27 @@ class DiffusionConfig(Settings):
             raise ValueError(
                 "the naive network knows no classes: leave num_classes out or use 'mlp' or 'unet'"
             )
+        if self.num_classes is None and self.guidance_scale not in (None, 1):
+            raise ValueError(
+                "guidance_scale needs classes to guide towards: set num_classes, or leave it out"
+            )
+        if self.eta > 0 and self.sampler != "ddim":
+            raise ValueError(f"eta is a setting of the sampler ddim: leave it out for {self.sampler}")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_in_noise_or_does_not(self) -> "DiffusionConfig":
+        if self.schedule == "straight" or self.zero_terminal_snr:
+            what = "the straight schedule" if self.schedule == "straight" else "zero_terminal_snr"
+            if self.prediction_type == "epsilon":
+                raise ValueError(
+                    f"{what} ends in pure noise, from which prediction_type epsilon says nothing about the "
+                    "image: use v_prediction, sample or flow_prediction"
+                )
+            if self.min_snr_gamma is not None:
+                raise ValueError(
+                    f"{what} ends in pure noise, to which min_snr_gamma gives no weight: use one of the two"
+                )
         return self
 
 
@@ -99,6 +161,7 @@ def build_network(config: DiffusionConfig) -> nn.Module:
         patch_size=network.patch_size,
         num_res_blocks=network.num_res_blocks,
         attention=network.attention,
+        attention_levels=network.attention_levels,
         num_classes=config.num_classes,
     )
     # The layout in which convolutions run a fifth faster on a CPU; the numbers are the same.
@@ -106,35 +169,98 @@ def build_network(config: DiffusionConfig) -> nn.Module:
 
 
 class Diffusion:
-    """Denoising diffusion (Ho et al. 2020, arXiv:2006.11239), sampled by DDIM (Song et al. 2021)."""
+    """Denoising diffusion (Ho et al. 2020, arXiv:2006.11239), or flow matching on the straight schedule.
+
+    Flow matching (Lipman et al. 2022, arXiv:2210.02747; Liu et al. 2022, arXiv:2209.03003) shares all of
+    it: the network, the loss, the samplers, the slider. Its times are 1 / T .. 1 in T steps.
+    """
 
     def __init__(self, config: DiffusionConfig) -> None:
         self.config = config
         self.num_classes = config.num_classes
-        self.schedule = make_schedule(config.schedule, config.num_train_timesteps)
+        self.schedule = make_schedule(
+            config.schedule, config.num_train_timesteps, zero_terminal_snr=config.zero_terminal_snr
+        )
         self.networks = nn.ModuleDict({"denoiser": build_network(config)})
 
     def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
         """Mean squared error of the prediction; a class is hidden now and then, for guidance."""
-        network = self.networks["denoiser"]
+        network, config = self.networks["denoiser"], self.config
         if self.num_classes is not None and network.training:
-            labels = drop_labels(labels, self.num_classes, self.config.class_dropout_prob)
+            labels = drop_labels(labels, self.num_classes, config.class_dropout_prob)
         loss = denoising_loss(
-            lambda x, t: network(x, t, labels), images, self.schedule, self.config.prediction_type
+            lambda x, t: network(x, t, labels),
+            images,
+            self.schedule,
+            config.prediction_type,
+            min_snr_gamma=config.min_snr_gamma,
         )
         yield Loss("denoiser", loss, {"mse": loss.detach()})
 
     def predictor(
         self, labels: Tensor | None = None, guidance_scale: float | None = None
     ) -> Callable[[Tensor, Tensor], Tensor]:
-        """The network as a function of (x_t, t), with the class and the guidance settled."""
+        """The network as a function of (x_t, t), with the class and the guidance settled.
+
+        Args:
+            labels: int64 (N,); none: of no class in particular.
+            guidance_scale: other than the config's.
+
+        Raises:
+            GenlabError: guidance below 0, or without classes or labels; a class that there is not.
+        """
         network = self.networks["denoiser"]
+        if labels is not None:
+            choose_labels(self.num_classes, len(labels), labels, None)
         if self.num_classes is None or labels is None:
             if guidance_scale is not None:
                 raise GenlabError("guidance_scale needs a class-conditional model and labels: leave it out")
-            return lambda x, t: network(x, t, None)
+            null = self.num_classes
+            return lambda x, t: network(x, t, None if null is None else torch.full_like(t, null))
         scale = self.config.guidance_scale if guidance_scale is None else guidance_scale
+        scale = GUIDANCE if scale is None else scale
+        if scale < 0:
+            raise GenlabError(f"guidance_scale should be at least 0, got {scale}")
         return guided(network, labels.to(device_of(self.networks)), self.num_classes, scale)
+
+    def denoiser(self, labels: Tensor | None = None, guidance_scale: float | None = None) -> Denoiser:
+        """What samplers ask: (x_t, t) to the image that is expected; arguments as for ``predictor``."""
+        config = self.config
+        predict = self.predictor(labels, guidance_scale)
+        return denoiser(predict, self.schedule, config.prediction_type, clip_sample=config.clip_sample)
+
+    def walk(
+        self,
+        denoise: Denoiser,
+        x: Tensor,
+        pairs: Pairs,
+        *,
+        sampler: SamplerName | None = None,
+        eta: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[SamplerStep]:
+        """Walk from ``x`` along the jumps with the sampler that the config names, or another one.
+
+        Raises:
+            GenlabError: an unknown sampler, eta for one that has none, an eta outside 0..1.
+        """
+        name = self.config.sampler if sampler is None else sampler
+        if name not in SAMPLERS:
+            raise GenlabError(f"unknown sampler {name!r}: {did_you_mean(name, SAMPLERS)}")
+        options: dict[str, Any] = {"generator": generator} if name in ("ddpm", "ddim") else {}
+        if name == "ddim":
+            options["eta"] = self.config.eta if eta is None else eta
+        elif eta is not None:
+            raise GenlabError(f"eta is a setting of the sampler ddim: leave it out for {name}")
+        if not 0 <= options.get("eta", 0) <= 1:
+            raise GenlabError(f"eta should be in 0..1, got {options['eta']}")
+        yield from SAMPLERS[name](denoise, x, self.schedule, pairs, **options)
+
+    def pairs(self, num_inference_steps: int | None = None, spacing: Spacing | None = None) -> Pairs:
+        """The jumps of a whole walk: as the config says, or others."""
+        steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
+        spacing = self.config.timestep_spacing if spacing is None else spacing
+        return timestep_pairs(self.config.num_train_timesteps, steps, spacing)
 
     def trajectory(
         self,
@@ -144,30 +270,26 @@ class Diffusion:
         generator: torch.Generator | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        sampler: SamplerName | None = None,
         eta: float | None = None,
+        spacing: Spacing | None = None,
     ) -> Iterator[SamplerStep]:
         """The sampler's states from pure noise to ``n`` images, for the timestep slider.
 
         Args:
             n, labels, generator: as for ``sample``.
-            num_inference_steps, guidance_scale, eta: other than the config's.
+            num_inference_steps, guidance_scale, sampler, eta, spacing: other than the config's.
 
         Yields:
             ``num_inference_steps`` states and then the finished one, images in [-1, 1].
+
+        Raises:
+            GenlabError: as ``Family.sample``; more steps than T; guidance without classes.
         """
-        config = self.config
         x = torch.randn(n, *IMAGE_SHAPE, generator=generator).to(device_of(self.networks))
         labels = choose_labels(self.num_classes, n, labels, generator)
-        yield from ddim(
-            self.predictor(labels, guidance_scale),
-            x,
-            self.schedule,
-            config.num_inference_steps if num_inference_steps is None else num_inference_steps,
-            prediction_type=config.prediction_type,
-            eta=config.eta if eta is None else eta,
-            clip_sample=config.clip_sample,
-            generator=generator,
-        )
+        denoise, pairs = self.denoiser(labels, guidance_scale), self.pairs(num_inference_steps, spacing)
+        yield from self.walk(denoise, x, pairs, sampler=sampler, eta=eta, generator=generator)
 
     def sample(
         self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
@@ -176,3 +298,80 @@ class Diffusion:
         for step in self.trajectory(n, labels=labels, generator=generator):
             x = step.x
         return to_unit(x)
+
+    def edit(
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        *,
+        t_start: int,
+        generator: torch.Generator | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+    ) -> Iterator[SamplerStep]:
+        """Noise images to a time and denoise them as what you like, another class say.
+
+        Args:
+            images: (N, 1, 28, 28) in [-1, 1].
+            labels: the classes to end in, int64 (N,).
+            t_start: how much of the images is forgotten: 0 nothing, T - 1 everything.
+            generator, num_inference_steps, guidance_scale: as for ``trajectory``; at most t_start + 1
+                steps, and no more than that by default.
+
+        Yields:
+            As ``trajectory``.
+
+        Raises:
+            GenlabError: as ``trajectory``; images of another shape; a time that there is not.
+        """
+        images = _checked(images).to(device_of(self.networks))
+        if labels is not None:
+            choose_labels(self.num_classes, len(images), labels, None)
+        if num_inference_steps is None:
+            num_inference_steps = min(self.config.num_inference_steps, max(t_start, 0) + 1)
+        x, pairs = noised_start(images, self.schedule, t_start, num_inference_steps, generator)
+        yield from self.walk(self.denoiser(labels, guidance_scale), x, pairs, generator=generator)
+
+    def inpaint(
+        self,
+        images: Tensor,
+        known: Tensor,
+        labels: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+    ) -> Iterator[SamplerStep]:
+        """Fill in the part of images that is not known.
+
+        Args:
+            images: (N, 1, 28, 28) in [-1, 1].
+            known: bool, (28, 28) or the shape of the images: True where the image is to stay.
+            labels: what they are, int64 (N,).
+            generator, num_inference_steps, guidance_scale: as for ``trajectory``.
+
+        Yields:
+            As ``trajectory``; the finished images have the known pixels exactly.
+
+        Raises:
+            GenlabError: as ``trajectory``; images or a mask of another shape.
+        """
+        images = _checked(images).to(device_of(self.networks))
+        if known.dtype != torch.bool or known.shape not in (images.shape, IMAGE_SHAPE[1:]):
+            raise GenlabError(
+                f"known should be bool, {IMAGE_SHAPE[1:]} or {tuple(images.shape)}, "
+                f"got {known.dtype} {tuple(known.shape)}"
+            )
+        if labels is not None:
+            choose_labels(self.num_classes, len(images), labels, None)
+        denoise = inpainting(self.denoiser(labels, guidance_scale), images, known.to(images.device))
+        x = torch.randn(images.shape, generator=generator).to(images)
+        yield from self.walk(denoise, x, self.pairs(num_inference_steps), generator=generator)
+
+
+def _checked(images: Tensor) -> Tensor:
+    """The images, if they have the shape of images."""
+    if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE:
+        height, width = IMAGE_SHAPE[1:]
+        raise GenlabError(f"images should be (N, 1, {height}, {width}), got {tuple(images.shape)}")
+    return images

@@ -14,6 +14,8 @@ def denoising_loss(
     x_start: Tensor,
     schedule: NoiseSchedule,
     prediction_type: PredictionType = "epsilon",
+    *,
+    min_snr_gamma: float | None = None,
 ) -> Tensor:
     """Mean squared error between the network's answer and the truth, at times drawn uniformly.
 
@@ -21,7 +23,8 @@ def denoising_loss(
         predict: the network as a function of (x_t, t).
         x_start: images, (N, 1, 28, 28) in [-1, 1].
         schedule: how much noise at which time.
-        prediction_type: what ``predict`` answers: the noise, the image or the velocity.
+        prediction_type: what ``predict`` answers: the noise, the image or one of the two velocities.
+        min_snr_gamma: weigh times by ``min_snr_weights``; all alike if left out.
 
     Returns:
         A scalar, averaged over pixels and batch (equation 14).
@@ -30,4 +33,25 @@ def denoising_loss(
     noise = torch.randn_like(x_start)
     x_t = schedule.add_noise(x_start, noise, t)
     target = schedule.target(x_start, noise, t, prediction_type)
-    return F.mse_loss(predict(x_t, t).float(), target)
+    answer = predict(x_t, t).float()
+    if min_snr_gamma is None:
+        return F.mse_loss(answer, target)
+    weights = min_snr_weights(schedule, prediction_type, min_snr_gamma)[t.cpu()].to(answer)
+    return (weights * (answer - target).square().flatten(1).mean(1)).mean()
+
+
+def min_snr_weights(schedule: NoiseSchedule, prediction_type: PredictionType, gamma: float) -> Tensor:
+    """(T,) float64: what makes the loss that of the image, weighed by min(SNR, gamma).
+
+    Without it the nearly clean times, where the answer is easy and the signal-to-noise ratio huge, pull
+    hardest (Hang et al. 2023, arXiv:2303.09556, equation 8; gamma is 5 there).
+    """
+    signal, spread = schedule.signal, schedule.spread
+    # How far the image is off when the answer is off by one, squared: see ``pred_original_sample``.
+    squared = {
+        "sample": torch.ones_like(signal),
+        "epsilon": (spread / signal).square(),
+        "flow_prediction": (spread / (signal + spread)).square(),
+        "v_prediction": (spread / (signal.square() + spread.square())).square(),
+    }[prediction_type]
+    return schedule.snr.clamp(max=gamma) * squared

@@ -8,8 +8,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from genlab.errors import GenlabError
 from genlab.nn.conv import ResidualBlock, SelfAttention, Upsample, group_norm, zeroed
 from genlab.nn.embedding import TimestepEmbedding
+
+
+class AttendingBlock(ResidualBlock):
+    """A residual block with self-attention after it."""
+
+    def __init__(self, channels_in: int, channels_out: int, embedding_dim: int) -> None:
+        super().__init__(channels_in, channels_out, embedding_dim)
+        self.attention = SelfAttention(channels_out)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """(N, C_in, H, W) and (N, E) to (N, C_out, H, W)."""
+        out: Tensor = self.attention(super().forward(x, embedding))
+        return out
 
 
 class UNet(nn.Module):
@@ -20,7 +34,8 @@ class UNet(nn.Module):
         patch_size: fold so many pixels by so many into channels first (pixel-unshuffle). 2 makes the
             finest maps 14x14: a quarter of the work, which is what makes training on a laptop possible.
         num_res_blocks: residual blocks per level on the way down (one more on the way up).
-        attention: self-attention at the coarsest level.
+        attention: self-attention in the middle, at the coarsest level.
+        attention_levels: self-attention also after every residual block of so many levels, coarsest first.
         num_classes: if given, there is an embedding per class, and one more, with the id
             ``num_classes``, for "no class in particular".
     """
@@ -32,6 +47,7 @@ class UNet(nn.Module):
         patch_size: int = 1,
         num_res_blocks: int = 1,
         attention: bool = True,
+        attention_levels: int = 0,
         num_classes: int | None = None,
     ) -> None:
         super().__init__()
@@ -39,7 +55,11 @@ class UNet(nn.Module):
         self.embed_time = TimestepEmbedding(embedding_dim)
         self.embed_class = None if num_classes is None else nn.Embedding(num_classes + 1, embedding_dim)
 
-        pixels = patch_size**2
+        self.patch_size, pixels = patch_size, patch_size**2
+        blocks = [
+            AttendingBlock if level >= len(channels) - attention_levels else ResidualBlock
+            for level in range(len(channels))
+        ]
         self.unfold, self.fold = nn.PixelUnshuffle(patch_size), nn.PixelShuffle(patch_size)
         self.first = nn.Conv2d(pixels, channels[0], 3, padding=1)
 
@@ -50,7 +70,7 @@ class UNet(nn.Module):
                 self.down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
                 bridges.append(width)
             for _ in range(num_res_blocks):
-                self.down.append(ResidualBlock(width, wide, embedding_dim))
+                self.down.append(blocks[level](width, wide, embedding_dim))
                 width = wide
                 bridges.append(width)
 
@@ -60,7 +80,7 @@ class UNet(nn.Module):
 
         for level, wide in reversed(list(enumerate(channels))):
             for _ in range(num_res_blocks + 1):
-                self.up.append(ResidualBlock(width + bridges.pop(), wide, embedding_dim))
+                self.up.append(blocks[level](width + bridges.pop(), wide, embedding_dim))
                 width = wide
             if level > 0:
                 self.up.append(Upsample())
@@ -73,11 +93,19 @@ class UNet(nn.Module):
         """(N, 1, 28, 28), (N,) timesteps and (N,) class ids to the prediction, (N, 1, 28, 28).
 
         Any other height and width that ``patch_size`` divides will do as well.
+
+        Raises:
+            GenlabError: images of another shape, or no labels for a class-conditional network.
         """
+        if x.ndim != 4 or x.shape[1] != 1 or any(size % self.patch_size for size in x.shape[2:]):
+            raise GenlabError(
+                f"the UNet takes images (N, 1, 28, 28), or of another size that {self.patch_size} divides, "
+                f"got {tuple(x.shape)}"
+            )
         embedding = self.embed_time(t)
         if self.embed_class is not None:
             if labels is None:
-                raise ValueError("a class-conditional UNet needs labels (num_classes for none)")
+                raise GenlabError("a class-conditional UNet needs labels (num_classes for none)")
             embedding = embedding + self.embed_class(labels)
 
         h = self.first(self.unfold(x))

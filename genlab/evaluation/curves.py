@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from statistics import fmean
+from math import sqrt
+from statistics import fmean, stdev
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from genlab import plots
 from genlab.evaluation.frechet import frechet_distance
+from genlab.evaluation.judges import Kind
 from genlab.evaluation.look import check_images, look
 from genlab.evaluation.reference import Reference
 
@@ -47,10 +49,15 @@ def frechet_ratio(images: Tensor, reference: Reference) -> float:
     return frechet_distance(look(reference.judges[reference.first], images).features, real) / floor
 
 
-def draw_curves(training: Sequence[Point], sampling: Sequence[Point]) -> Figure:
+def draw_curves(training: Sequence[Point], sampling: Sequence[Point], judge: Kind) -> Figure:
     """Quality against training time and against sampling time.
 
-    A pale dot is one seed; the line goes through the means over seeds.
+    A pale dot is one seed; the line goes through the means over seeds, with a bar of one standard error
+    to either side where there are several.
+
+    Args:
+        training, sampling: the points of both.
+        judge: whose distances these are.
     """
     models = dict.fromkeys(point.model for point in [*training, *sampling])
     looks = dict(zip(models, cycle(zip(_COLORS, _MARKS, strict=True)), strict=False))
@@ -59,7 +66,7 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point]) -> Figure:
         _draw(axes[0], [p for p in training if p.model == model], color, mark)
         _draw(axes[1], [p for p in sampling if p.model == model], color, mark, labelled=True)
         axes[1].plot([], [], mark, color=color, label=model)
-    axes[0].set(xlabel="seconds of training", ylabel="Fréchet distance / floor")
+    axes[0].set(xlabel="seconds of training", ylabel=f"Fréchet distance / floor, {judge} judge")
     axes[0].set_xlim(left=0)
     axes[1].set(xlabel="seconds for one sample")
     if any(point.seconds > 0 for point in sampling):  # matplotlib cannot draw a logarithmic axis of nothing
@@ -77,6 +84,9 @@ def _draw(axis: Axes, points: Sequence[Point], color: str, mark: str, *, labelle
     means = [(fmean(p.seconds for p in group), fmean(p.ratio for p in group)) for group in groups]
     axis.plot([x for x, _ in means], [y for _, y in means], f"{mark}-", color=color)
     for group, place in zip(groups, means, strict=True):
+        if len(group) > 1:
+            error = stdev(p.ratio for p in group) / sqrt(len(group))
+            axis.errorbar(*place, yerr=error, fmt="none", ecolor=color, capsize=3)
         if labelled and group[0].label:
             axis.annotate(group[0].label, place, (3, 5), textcoords="offset points", fontsize=7, rotation=45)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor, inf, log10
 from typing import Literal
 
 from genlab.evaluation.judges import Kind
@@ -33,7 +34,7 @@ class About:
         best: whether lower, higher, or as for real data is better.
         says: one sentence for a reader.
         scale: a printed value is this many times the measured one.
-        digits: after the point.
+        digits: after the point, at most.
         unit: after the value.
     """
 
@@ -75,13 +76,25 @@ FIGURES: Mapping[str, About] = {
         "two-sample test", "low", "a classifier's guesses of real or generated that are right; chance is 0.5"
     ),
     "closer_pixels": About(
-        "closer, pixels", "real", "nearer to a training image than a test image is; 0.5 for new images"
+        "closer, pixels",
+        "real",
+        "nearer to a training image than a test image is, pixel by pixel; 0.5 for new images",
     ),
     "copied_pixels": About(
-        "copied, pixels", "real", "so near to one training image alone as only 1 test image in 100 is"
+        "copied, pixels",
+        "real",
+        "so near, pixel by pixel, to one training image alone as only 1 test image in 100 is",
     ),
-    "closer_features": About("closer, features", "real", "as for pixels, in a judge's features"),
-    "copied_features": About("copied, features", "real", "as for pixels, in a judge's features"),
+    "closer_features": About(
+        "closer, features",
+        "real",
+        "nearer to a training image than a test image is, in a judge's features; 0.5 for new images",
+    ),
+    "copied_features": About(
+        "copied, features",
+        "real",
+        "so near, in a judge's features, to one training image alone as only 1 test image in 100 is",
+    ),
     "nats": About(
         "nats", "low", "a bound on -log p of a test image; compare those of one likelihood only", digits=1
     ),
@@ -92,9 +105,13 @@ FIGURES: Mapping[str, About] = {
 
 
 def printed(figure: Figure) -> str:
-    """The value and its error for people: ``4.9 ± 0.2``."""
+    """The value and its error for people: ``4.9 ± 0.2``, with no digits that the error makes worthless."""
     about = FIGURES[figure.name]
-    text = f"{figure.value * about.scale:,.{about.digits}f}"
-    if figure.error is not None:
-        text += f" ± {figure.error * about.scale:,.{about.digits}f}"
+    error = None if figure.error is None else figure.error * about.scale
+    digits = about.digits
+    if error is not None and 0 < error < inf:
+        digits = min(digits, max(1 - floor(log10(error)), 0))  # two of the error
+    text = f"{figure.value * about.scale:,.{digits}f}"
+    if error is not None:
+        text += f" ± {error:,.{digits}f}"
     return text + about.unit

@@ -4,11 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from genlab.bars import bar
 from genlab.data import Dataset
-from genlab.evaluation.classes import conditional_accuracy
-from genlab.evaluation.judge_files import JudgeCard, find_judge, keep_judge, kept_here, open_folder
+from genlab.evaluation.classes import conditional_accuracy, hardly_beats_guessing, most_frequent
+from genlab.evaluation.judge_files import (
+    JudgeCard,
+    find_card,
+    find_judge,
+    keep_judge,
+    kept_here,
+    open_folder,
+)
 from genlab.evaluation.judge_training import default_steps, train_judge
 from genlab.evaluation.judges import JUDGES, Judge, Kind
 from genlab.evaluation.look import look
@@ -25,24 +33,47 @@ def judges_for(
     Args:
         train, test: the two splits, whole.
         steps: train only so many where one has to be trained, and keep nothing: for a quick look.
-        say: is told what each is and how often it is right.
+        say: is told what each is and how often it is right; before any training, what will be trained
+            and where it is kept.
 
     Raises:
         GenlabError: as ``judge_files.find_judge``.
     """
     judges: dict[Kind, Judge] = {}
+    missing = [kind for kind in JUDGES if find_card(train, kind) is None]
+    if missing and steps is None:
+        say(
+            f"No {' and no '.join(missing)} judge of {train.name} yet: training now, "
+            f"{default_steps(train):,} steps each, kept in {kept_here()} and found there the next time"
+        )
     for kind in JUDGES:
         found = find_judge(train, kind)
         if found is not None:
             judges[kind], card = found
+            right = card.accuracy
             say(f"{kind} judge of {card.dataset}: right on {card.accuracy:.2%} of its test images")
         elif steps is not None:
             judges[kind], right = train_new(kind, train, test, steps=steps)
             say(f"{kind} judge, {steps} steps: right on {right:.2%} of the test images")
         else:
             judges[kind], card = make_judge(kind, train, test)
-            say(f"{kind} judge, kept in {kept_here() / card.file}: right on {card.accuracy:.2%}")
+            right = card.accuracy
+            say(f"{kind} judge, kept in {kept_here() / card.file}: right on {right:.2%}")
+        doubt = doubt_about(kind, right, test.labels)
+        if doubt is not None:
+            say(doubt)
     return judges
+
+
+def doubt_about(kind: Kind, accuracy: float, labels: Tensor) -> str | None:
+    """A warning where a judge hardly does better than guessing (``hardly_beats_guessing``), or None."""
+    if not hardly_beats_guessing(accuracy, labels):
+        return None
+    return (
+        f"Warning: the {kind} judge is right on {accuracy:.0%} of {len(labels):,} test images, and naming "
+        f"the most frequent class is on {most_frequent(labels):.0%}: its figures say little. Add images, or "
+        "train it longer, genlab judge --steps"
+    )
 
 
 def make_judge(

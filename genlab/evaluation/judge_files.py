@@ -54,10 +54,20 @@ def find_judge(dataset: Dataset, kind: Kind) -> tuple[Judge, JudgeCard] | None:
     Raises:
         GenlabError: there is one, and its file or index is missing, damaged or another.
     """
+    found = find_card(dataset, kind)
+    return None if found is None else (read_judge(*found), found[1])
+
+
+def find_card(dataset: Dataset, kind: Kind) -> tuple[Path, JudgeCard] | None:
+    """The folder and the entry of the judge that ``find_judge`` would read, or None.
+
+    Raises:
+        GenlabError: an index is damaged.
+    """
     for folder in (SHIPPED, kept_here()):
         for card in read_cards(folder):
             if card.kind == kind and card.fingerprint == dataset.fingerprint:
-                return read_judge(folder, card), card
+                return folder, card
     return None
 
 

@@ -106,6 +106,12 @@ def make_reference(
 
 def check_number(n: int, test: Dataset) -> None:
     """Raise GenlabError where N images are too few for a covariance, or more than there are real ones."""
+    if len(test) < LEAST:
+        raise GenlabError(
+            f"{test.name} has {len(test):,} test images, and a covariance of {FEATURES} features and its "
+            f"error need {LEAST}: add pictures, about {5 * LEAST} in all, of which every fifth is for "
+            f"testing (or {LEAST} in a test folder)"
+        )
     if n < LEAST:
         raise GenlabError(
             f"{n} images are too few: the covariance of {FEATURES} features and its error need {LEAST}, "

@@ -1,6 +1,6 @@
 """The figures of one model, for people and for programs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ class Report:
         seed: decided which were drawn.
         figures: by name and judge.
         floor: what real test images get, likewise.
+        notes: what a reader should know besides, a line each.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Report:
     seed: int
     figures: Mapping[Key, Figure]
     floor: Mapping[Key, Figure]
+    notes: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists, dicts and numbers, for ``json.dump``; ``report_from_json`` reads it back."""
@@ -39,13 +41,15 @@ class Report:
             "seed": self.seed,
             "figures": [asdict(figure) for figure in self.figures.values()],
             "floor": [asdict(figure) for figure in self.floor.values()],
+            "notes": list(self.notes),
         }
 
 
 def report_from_json(values: Mapping[str, Any]) -> Report:
     """The report that ``as_json`` wrote."""
     figures, floor = (by_key(Figure(**f) for f in values[part]) for part in ("figures", "floor"))
-    return Report(values["name"], values["dataset"], values["n"], values["seed"], figures, floor)
+    notes = tuple(values.get("notes", ()))  # older files have none
+    return Report(values["name"], values["dataset"], values["n"], values["seed"], figures, floor, notes)
 
 
 def by_key(figures: Iterable[Figure]) -> dict[Key, Figure]:
@@ -72,9 +76,15 @@ def as_text(report: Report) -> str:
         keys = [(name, judge) for judge in judges] if (name, None) not in report.figures else [(name, None)]
         values = [printed(report.figures[key]) if key in report.figures else "" for key in keys]
         values += [""] * (len(judges) - len(values))
-        real = [printed(report.floor[key]).split(" ±")[0] for key in keys if key in report.floor]
+        real = [printed(report.floor[key]) for key in keys if key in report.floor]
         rows.append((FIGURES[name].title, *values, " | ".join(real), FIGURES[name].best))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     head = f"{report.name}: {report.n:,} images, seed {report.seed}, against {report.n:,} of {report.dataset}"
+    notes = ["", *report.notes] if report.notes else []
+    return "\n".join([head, "", *aligned(rows), *notes])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of as many cells each, as lines with straight columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join([head, "", *(line.rstrip() for line in lines)])
+    return [line.rstrip() for line in lines]

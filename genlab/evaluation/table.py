@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 from math import sqrt
 from statistics import fmean, stdev
 
@@ -10,13 +10,14 @@ from scipy.stats import t as student
 
 from genlab.evaluation.figures import FIGURES, Figure, printed
 from genlab.evaluation.judges import Kind
-from genlab.evaluation.report import Key, Report
+from genlab.evaluation.report import Key, Report, aligned
 
 QUALITY = ("frechet_ratio", "frechet_unbiased", "kernel", "precision", "recall", "density", "coverage")
 HONESTY = (
     "histogram", "classes", "class_accuracy", "two_sample",
     "closer_features", "copied_features", "closer_pixels", "copied_pixels",
 )  # fmt: skip
+SHORT = ("frechet_ratio", "precision", "recall", "coverage")  # fit a terminal
 COST = ("nats", "parameters", "training_seconds", "sample_milliseconds")
 
 
@@ -51,17 +52,31 @@ class Row:
 
 def markdown(rows: Sequence[Row], judge: Kind, names: Sequence[str]) -> str:
     """A table with a line per model and a column per figure, those that no model has left out."""
+    titles, *lines = _cells(rows, judge, names)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [titles, ["---"] * len(titles), *lines])
+
+
+def plain_text(rows: Sequence[Row], judge: Kind, names: Sequence[str]) -> str:
+    """The same table for a terminal, without the reasons of what was refused."""
+    return "\n".join(aligned(_cells(rows, judge, names, reasons=False)))
+
+
+def _cells(
+    rows: Sequence[Row], judge: Kind, names: Sequence[str], *, reasons: bool = True
+) -> list[list[str]]:
+    """The titles, then a line per model."""
     columns = [key for name in names for key in ((name, judge), (name, None)) if _any(rows, key)]
     titles = [FIGURES[name].title for name, _ in columns] or ["figures"]  # none where all are refused
-    lines = [["model", *titles], ["---"] * (len(titles) + 1)]
+    lines = [["model", *titles]]
     for row in rows:
         cells = ["" if (figure := row.figure(key)) is None else printed(figure) for key in columns]
+        why = f": {row.refused[0]}" if row.refused and reasons else ""
         if not row.reports:
-            cells = [f"refused: {row.refused[0]}"] + [""] * (len(titles) - 1)
+            cells = [f"refused{why}"] + [""] * (len(titles) - 1)
         elif row.refused:
-            cells[0] += f" ({len(row.refused)} more refused: {row.refused[0]})"
+            cells[0] += f" ({len(row.refused)} more refused{why})"
         lines.append([row.name, *cells])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return lines
 
 
 def _any(rows: Sequence[Row], key: Key) -> bool:
@@ -71,9 +86,10 @@ def _any(rows: Sequence[Row], key: Key) -> bool:
 def ranking(rows: Sequence[Row], name: str, judges: Sequence[Kind]) -> str:
     """The models from best to worst by one figure, as far as that is a result.
 
-    Of two neighbours the first is better if both judges say so and the difference is larger than
-    chance would make it, at 95 % (Student's t over the seeds). Else there is no result, and the line says
-    why.
+    Of two models the first is better if both judges say so and the difference is larger than chance
+    would make it, at 95 % (Student's t over the seeds). "then" stands only where every model before it
+    is better than every one after it; the others stand together, with the reason and with those pairs
+    that are a result all the same.
     """
     order = sorted(
         (row for row in rows if all(row.figure((name, judge)) is not None for judge in judges)),
@@ -81,11 +97,40 @@ def ranking(rows: Sequence[Row], name: str, judges: Sequence[Kind]) -> str:
     )
     if len(order) < 2:
         return "nothing to rank"
-    words = [order[0].name]
-    for better, worse in pairwise(order):
-        why = _no_result(better, worse, name, judges)
-        words.append(f"then {worse.name}" if why is None else f"and {worse.name} (no result: {why})")
-    return ", ".join(words)
+    groups = [order[:1]]
+    for place, row in enumerate(order[1:], 1):
+        pairs = ((better, worse) for better in order[:place] for worse in order[place:])
+        if all(_no_result(better, worse, name, judges) is None for better, worse in pairs):
+            groups.append([row])
+        else:
+            groups[-1].append(row)
+    return ", then ".join(_together(group, name, judges) for group in groups)
+
+
+def _together(group: Sequence[Row], name: str, judges: Sequence[Kind]) -> str:
+    """Models that cannot all be told apart: ``a, b and c (only a before c; else no result: why)``."""
+    whys = {(a.name, b.name): _no_result(a, b, name, judges) for a, b in combinations(group, 2)}
+    reasons = list(dict.fromkeys(why for why in whys.values() if why is not None))
+    if not reasons:
+        return group[0].name
+    found = [f"{better} before {worse}" for (better, worse), why in whys.items() if why is None]
+    only = f"only {' and '.join(found)}; else " if found else ""
+    return f"{_listed([row.name for row in group])} ({only}no result: {', or '.join(reasons)})"
+
+
+def trained_once(rows: Sequence[Row]) -> str | None:
+    """What an order does not say of models with one seed; None where each has several or none."""
+    names = [row.name for row in rows if len(row.reports) == 1]
+    if not names:
+        return None
+    return (
+        f"Trained once: {_listed(names)}. Where they stand in an order holds for these runs, not for the "
+        "recipes: only the choice of images was varied, and another seed may give another order."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _no_result(better: Row, worse: Row, name: str, judges: Sequence[Kind]) -> str | None:
@@ -93,11 +138,22 @@ def _no_result(better: Row, worse: Row, name: str, judges: Sequence[Kind]) -> st
         difference, error, freedom = _difference(better, worse, (name, judge))
         if difference < 0:
             return "the judges disagree"
+        if difference == 0:
+            return f"equal for the {judge} judge"
         if error is None:
-            return "how far chance moves it is known only from several seeds"
+            return _unknown_error(better, worse, (name, judge))
         if difference <= error * student.ppf(0.975, freedom):
             return f"within chance for the {judge} judge"
     return None
+
+
+def _unknown_error(better: Row, worse: Row, key: Key) -> str:
+    """Why nobody knows how far chance moves the difference of two."""
+    for row in (better, worse):
+        figure = row.figure(key)
+        if figure is not None and figure.error is None and len(row.reports) > 1:
+            return f"all seeds of {row.name} gave one number, which does not show how far chance moves it"
+    return "how far chance moves it is known only from several seeds"
 
 
 def _difference(better: Row, worse: Row, key: Key) -> tuple[float, float | None, int]:

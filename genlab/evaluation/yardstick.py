@@ -8,7 +8,7 @@ from torch import Tensor
 from genlab.bars import bar
 from genlab.data import Dataset
 from genlab.evaluation.figures import Figure
-from genlab.evaluation.judge import judges_for
+from genlab.evaluation.judge import doubt_about, judges_for
 from genlab.evaluation.judges import Judge, Kind
 from genlab.evaluation.measure import measure, number_of_figures, real_figures
 from genlab.evaluation.reference import Reference, check_number, looks_needed, make_reference
@@ -31,7 +31,18 @@ class Yardstick:
     def real(self) -> Report:
         """Real test images as if they were a model's: the first row of a table."""
         reference = self.reference
-        return Report("real test images", reference.train.name, reference.n, 0, self.floor, self.floor)
+        name = reference.train.name
+        return Report("real test images", name, reference.n, 0, self.floor, self.floor, self.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A warning for each judge that hardly does better than guessing on these test images."""
+        labels = self.reference.test.labels[self.reference.held_out]
+        doubts = (
+            doubt_about(kind, self.floor["class_accuracy", kind].value, labels)
+            for kind in self.reference.judges
+        )
+        return tuple(doubt for doubt in doubts if doubt is not None)
 
 
 def make_yardstick(
@@ -55,13 +66,23 @@ def make_yardstick(
     Raises:
         GenlabError: ``n`` is out of range, or a judge is damaged.
     """
-    n = min(10_000, len(test)) if n is None else n
-    check_number(n, test)
+    n = images_per_set(n, test)
     judges = judges_for(train, test, say=say) if judges is None else judges
     with bar(looks_needed(train, judges, n), "images", what="judging real images") as progress:
         reference = make_reference(train, test, judges, n, seed=seed, each_batch=progress.update)
     floor = by_key(_counted(real_figures(reference), reference, "figures of real images", test.labels))
     return Yardstick(reference, with_ratio(floor, floor))
+
+
+def images_per_set(n: int | None, test: Dataset) -> int:
+    """``n``, or as many as there are test images, at most 10,000, if it is None.
+
+    Raises:
+        GenlabError: it is out of range.
+    """
+    n = min(10_000, len(test)) if n is None else n
+    check_number(n, test)
+    return n
 
 
 def report_on(
@@ -87,7 +108,7 @@ def report_on(
     reference, floor = yardstick.reference, yardstick.floor
     figures = by_key(_counted(measure(images, reference, labels), reference, f"figures of {name}", labels))
     figures = with_ratio(figures, floor) | by_key(more)
-    return Report(name, reference.train.name, reference.n, seed, figures, floor)
+    return Report(name, reference.train.name, reference.n, seed, figures, floor, yardstick.notes)
 
 
 def _counted(

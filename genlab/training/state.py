@@ -10,6 +10,7 @@ from genlab.config import TrainConfig
 from genlab.errors import GenlabError
 from genlab.family import Family
 from genlab.training.ema import EMA
+from genlab.training.precision import resolved
 from genlab.training.ranks import processes
 
 
@@ -39,7 +40,7 @@ class TrainingState:
         processes()  # connects them, if there are several
         AcceleratorState._reset_state()  # else the first run's precision binds every later one in a notebook
         try:
-            self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
+            self.accelerator = Accelerator(mixed_precision=resolved(config.mixed_precision))
         except ValueError as error:
             raise GenlabError(f"train.mixed_precision {config.mixed_precision}: {error}") from None
         self.family = family

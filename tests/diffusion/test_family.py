@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from genlab.data import to_unit
 from genlab.diffusion import Diffusion, DiffusionConfig
+from genlab.diffusion.family import SAMPLERS
 from genlab.diffusion.noise_predictor import MLPNoisePredictor, NaiveNoisePredictor
-from genlab.diffusion.samplers import timestep_pairs
+from genlab.diffusion.timesteps import timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError
 
@@ -94,11 +95,17 @@ def test_classes_are_never_hidden_in_eval_mode(images: Tensor, labels: Tensor) -
 
 
 def test_classes_are_never_hidden_in_sampling_even_in_train_mode() -> None:
-    family, spy = spied(num_classes=10, class_dropout_prob=0.9)
+    family, spy = spied(num_classes=10, class_dropout_prob=0.9, guidance_scale=1.0)
     family.networks.train()
     asked = torch.arange(10)
     family.sample(10, labels=asked)
     assert all(given is not None and torch.equal(given, asked) for given in spy.labels)
+
+
+def test_guidance_away_from_a_class_is_refused(labels: Tensor) -> None:
+    family, _ = spied(num_classes=10)
+    with pytest.raises(GenlabError, match=r"guidance_scale should be at least 0, got -1\.0"):
+        family.predictor(labels, -1.0)
 
 
 def test_an_unconditional_model_is_given_no_class(images: Tensor, labels: Tensor) -> None:
@@ -106,6 +113,8 @@ def test_an_unconditional_model_is_given_no_class(images: Tensor, labels: Tensor
     family.sample(2)
     with pytest.raises(GenlabError, match="unconditional"):
         family.sample(8, labels=labels)
+    with pytest.raises(GenlabError, match="unconditional"):
+        family.predictor(labels)
     with pytest.raises(GenlabError, match="class-conditional"):
         next(family.trajectory(2, guidance_scale=2.0))
     assert spy.labels == [None] * 4
@@ -121,6 +130,31 @@ def test_the_guidance_scale_decides_what_the_network_is_asked(scale: float, give
     for labels in spy.labels + spy2.labels:
         assert labels is not None
         assert labels.tolist() == given
+
+
+def test_a_conditional_model_is_guided_unless_told_otherwise() -> None:
+    family, spy = spied(num_classes=10)
+    list(family.trajectory(2, labels=torch.tensor([3, 4])))
+    other, spy2 = spied(num_classes=10)
+    list(other.trajectory(2, labels=torch.tensor([3, 4]), guidance_scale=2.0))
+    asked = [[] if labels is None else labels.tolist() for labels in spy.labels + spy2.labels]
+    assert asked == [[3, 4, 10, 10]] * 8
+
+
+def test_of_no_class_in_particular_is_the_null_class() -> None:
+    family, spy = spied(num_classes=10)
+    family.predictor()(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64))
+    assert [given.tolist() for given in spy.labels if given is not None] == [[10, 10]]
+    with pytest.raises(GenlabError, match="and labels: leave it out"):
+        family.predictor(None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "complaint"), [([3, 10], r"in 0\.\.9, got 10"), ([-1, 3], "got -1"), ([1], r"of shape \(2,\)")]
+)
+def test_labels_out_of_range_are_refused(labels: list[int], complaint: str) -> None:
+    with pytest.raises(GenlabError, match=complaint):
+        next(small(num_classes=10).trajectory(2, labels=torch.tensor(labels)))
 
 
 # --- trajectories -----------------------------------------------------------------------------
@@ -160,6 +194,38 @@ def test_settings_can_be_other_than_the_configs() -> None:
     assert not torch.equal(last(None, 1), last(None, 2))  # the config's eta is 1
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_config_and_the_call_name_a_sampler(sampler: Any) -> None:
+    states = list(small(sampler=sampler).trajectory(2, generator=seeded()))
+    others = list(small().trajectory(2, generator=seeded(), sampler=sampler))
+    assert all(torch.equal(a.x, b.x) for a, b in zip(states, others, strict=True))
+    family = small()
+    denoise, options = family.denoiser(), {"generator": seeded()} if sampler in ("ddpm", "ddim") else {}
+    torch.randn(2, 1, 28, 28, generator=options.get("generator"))  # x_T
+    *_, last = SAMPLERS[sampler](denoise, states[0].x, family.schedule, family.pairs(), **options)
+    assert torch.equal(last.x, states[-1].x)
+
+
+def test_the_call_names_a_spacing() -> None:
+    family = small(timestep_spacing="leading")
+    assert [state.t for state in family.trajectory(1)] == [15, 10, 5, 0, -1]
+    assert [state.t for state in family.trajectory(1, spacing="linspace")] == [19, 13, 6, 0, -1]
+
+
+def test_what_a_call_cannot_ask_for_is_refused() -> None:
+    wrong: Any = "heum"
+    family = small()
+    with pytest.raises(GenlabError, match="unknown sampler 'heum': did you mean 'heun'"):
+        next(family.trajectory(1, sampler=wrong))
+    with pytest.raises(GenlabError, match="unknown spacing"):
+        next(family.trajectory(1, spacing=wrong))
+    with pytest.raises(GenlabError, match="leave it out for heun"):
+        next(family.trajectory(1, sampler="heun", eta=0.5))
+    with pytest.raises(GenlabError, match=r"eta should be in 0\.\.1, got 2"):
+        next(family.trajectory(1, eta=2.0))
+    assert len(list(small(eta=1.0).trajectory(1, sampler="heun"))) == 5  # the config's eta is ddim's alone
+
+
 class OneImage(nn.Module):
     """A denoiser that knows one image, to be learned, and answers as if every x_t were made from it."""
 
@@ -173,12 +239,19 @@ class OneImage(nn.Module):
         return self.schedule.target(image, self.schedule.pred_noise(x, image, t), t, self.kind)
 
 
-@pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
-@pytest.mark.parametrize("eta", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {}, {"eta": 1.0}, {"prediction_type": "sample"}, {"prediction_type": "v_prediction", "eta": 1.0},
+        {"schedule": "straight", "prediction_type": "flow_prediction", "sampler": "heun"},
+        {"zero_terminal_snr": True, "prediction_type": "v_prediction", "sampler": "ddpm"},
+        {"schedule": "sigmoid", "min_snr_gamma": 5.0, "sampler": "dpm_solver_pp"},
+    ],
+)  # fmt: skip
 def test_what_the_loss_teaches_the_sampler_draws(
-    kind: str, eta: float, images: Tensor, labels: Tensor
+    settings: dict[str, Any], images: Tensor, labels: Tensor
 ) -> None:
-    family = small(prediction_type=kind, eta=eta)
+    family = small(**settings)
     family.networks["denoiser"] = OneImage(family)
     optimiser = torch.optim.Adam(family.networks.parameters(), lr=0.05)
     for _ in range(150):
@@ -194,7 +267,7 @@ def test_what_the_loss_teaches_the_sampler_draws(
     "wrong",
     [
         {"num_train_timesteps": 0}, {"num_inference_steps": 0}, {"eta": 1.1}, {"eta": -0.1},
-        {"schedule": "sigmoid"}, {"prediction_type": "noise"}, {"class_dropout_prob": 1.0},
+        {"schedule": "sigmoids"}, {"prediction_type": "noise"}, {"class_dropout_prob": 1.0},
         {"guidance_scale": -1.0}, {"num_classes": 0}, {"num_inference_steps": 11, "num_train_timesteps": 10},
         {"network": {"kind": "naive"}, "num_classes": 10},
         {"network": {"kind": "unet", "channels": [4, 4, 4], "patch_size": 2}},
@@ -203,4 +276,27 @@ def test_what_the_loss_teaches_the_sampler_draws(
 )  # fmt: skip
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
+        DiffusionConfig.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"zero_terminal_snr": True}, "zero_terminal_snr ends in pure noise.*use v_prediction"),
+        ({"schedule": "straight"}, "the straight schedule ends in pure noise.*use v_prediction"),
+        (
+            {"schedule": "straight", "prediction_type": "flow_prediction", "min_snr_gamma": 5},
+            "gives no weight",
+        ),
+        ({"zero_terminal_snr": True, "prediction_type": "sample", "min_snr_gamma": 5}, "gives no weight"),
+        ({"guidance_scale": 2.0}, "set num_classes, or leave it out"),
+        ({"eta": 0.5, "sampler": "heun"}, "leave it out for heun"),
+        ({"num_inference_steps": 11, "num_train_timesteps": 10}, r"\(11\) should be at most"),
+        ({"min_snr_gamma": 0.0}, "greater than 0"),
+        ({"sampler": "plms"}, "sampler"),
+        ({"timestep_spacing": "even"}, "timestep_spacing"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_named(wrong: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
         DiffusionConfig.model_validate(wrong)

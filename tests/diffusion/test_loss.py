@@ -1,11 +1,13 @@
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor
 
-from genlab.diffusion.loss import denoising_loss
-from genlab.diffusion.schedule import PredictionType, make_schedule
+from genlab.diffusion.loss import denoising_loss, min_snr_weights
+from genlab.diffusion.schedule import PredictionType, ScheduleName, make_schedule
 
-KINDS: list[PredictionType] = ["epsilon", "sample", "v_prediction"]
+KINDS: list[PredictionType] = list(get_args(PredictionType))
 SCHEDULE = make_schedule("linear", 100)
 
 
@@ -27,6 +29,7 @@ def test_it_is_the_mean_squared_error_of_the_target(kind: PredictionType, images
         "epsilon": noise,
         "sample": images,
         "v_prediction": alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * images,
+        "flow_prediction": noise - images,
     }[kind]
     assert loss.item() == pytest.approx((x_t / 2 - truth).square().mean().item(), rel=1e-4)
 
@@ -79,3 +82,49 @@ def test_it_stays_float32_under_autocast(images: Tensor) -> None:
         loss = denoising_loss(lambda x, t: layer(x), images, SCHEDULE)
         assert layer(images).dtype == torch.bfloat16
     assert loss.dtype == torch.float32
+
+
+# --- min-SNR weights (Hang et al. 2023) -------------------------------------------------------
+
+
+@pytest.mark.parametrize("gamma", [0.5, 5.0, 1e9])
+@pytest.mark.parametrize("name", ["linear", "cosine", "sigmoid"])
+def test_weights_are_the_papers(name: ScheduleName, gamma: float) -> None:
+    schedule = make_schedule(name, 100)
+    snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
+    least = snr.clamp(max=gamma)
+    expected = {"epsilon": least / snr, "sample": least, "v_prediction": least / (snr + 1)}
+    for kind, weights in expected.items():
+        torch.testing.assert_close(min_snr_weights(schedule, kind, gamma), weights)  # type: ignore[arg-type]
+    if gamma == 1e9:
+        torch.testing.assert_close(min_snr_weights(schedule, "sample", gamma), snr)
+        torch.testing.assert_close(min_snr_weights(schedule, "epsilon", gamma), torch.ones_like(snr))
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "sigmoid"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_the_target_the_weighted_loss_is_that_of_the_image(
+    kind: PredictionType, name: ScheduleName, images: Tensor
+) -> None:
+    schedule, seen = make_schedule(name, 100), []
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        seen.append((x, t))
+        return x.sin()
+
+    torch.manual_seed(0)
+    loss = denoising_loss(predict, images.double(), schedule, kind, min_snr_gamma=5.0)
+    [(x, t)] = seen
+    off = schedule.pred_original_sample(x, x.sin(), t, kind) - images
+    weights = schedule.snr[t].clamp(max=5.0)
+    expected = (weights * off.double().square().mean((1, 2, 3))).mean().item()
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_gamma_all_times_weigh_the_same(images: Tensor) -> None:
+    def loss(gamma: float | None) -> float:
+        torch.manual_seed(0)
+        return denoising_loss(lambda x, t: x.sin(), images, SCHEDULE, min_snr_gamma=gamma).item()
+
+    assert loss(None) == pytest.approx(loss(1e12), rel=1e-5)  # epsilon is weighed by min(SNR, gamma) / SNR
+    assert loss(5.0) < loss(None)

@@ -1,219 +1,292 @@
-from fractions import Fraction
-from itertools import pairwise
-from typing import Any
+import math
+from collections.abc import Callable, Iterator
+from itertools import pairwise, product
+from typing import Any, get_args
 
-import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
-from genlab.diffusion.samplers import SamplerStep, ddim, timestep_pairs
-from genlab.diffusion.schedule import NoiseSchedule, PredictionType, ScheduleName, make_schedule
-from genlab.errors import GenlabError
-
-SCHEDULES: list[ScheduleName] = ["linear", "cosine"]
-KINDS: list[PredictionType] = ["epsilon", "sample", "v_prediction"]
-STEP_COUNTS = [1, 2, 7, 10, 50, 61, 999, 1000]
-
-
-def noise_of(seed: int, n: int = 2) -> Tensor:
-    return torch.randn(n, 1, 4, 4, generator=torch.Generator().manual_seed(seed))
-
-
-def made_up(x: Tensor, t: Tensor) -> Tensor:
-    """A network that depends on both of its inputs, smoothly and boundedly."""
-    return torch.tanh(x.flip(-1)) + torch.cos(t.float() / 100)[:, None, None, None] * 0.3
-
-
-# --- the timesteps ----------------------------------------------------------------------------
-
-
-def check_pairs(total: int, n: int) -> None:
-    pairs = timestep_pairs(total, n)
-    assert len(pairs) == n
-    assert pairs[0][0] == total - 1
-    assert pairs[-1][1] == -1
-    assert all(t > t_prev for t, t_prev in pairs)
-    assert [t for t, _ in pairs[1:]] == [t_prev for _, t_prev in pairs[:-1]]
-    gaps = [t - t_prev for t, t_prev in pairs]
-    assert max(gaps) - min(gaps) <= 2  # as even as whole numbers allow
-    assert all(isinstance(t, int) for t, _ in pairs)
-
-
-def test_pairs_are_sound_for_every_step_count() -> None:
-    for n in range(1, 1001):
-        check_pairs(1000, n)
-    for total in range(1, 41):
-        for n in range(1, total + 1):
-            check_pairs(total, n)
-
-
-def test_timesteps_are_those_of_diffusers_where_it_gives_as_many_as_asked() -> None:
-    reference: Any = DDIMScheduler(1000, timestep_spacing="trailing")
-    compared = 0
-    for n in range(1, 1001):
-        reference.set_timesteps(n)
-        theirs = reference.timesteps.tolist()
-        if len(theirs) != n or theirs[-1] < 0:
-            continue  # its floating-point range gives one too many at times
-        compared += 1
-        ours = [t for t, _ in timestep_pairs(1000, n)]
-        apart = np.abs(np.array(ours) - np.array(theirs))
-        assert apart.max() <= 1, n  # a half may be rounded the other way
-        if n in STEP_COUNTS:
-            assert ours == theirs
-    assert compared > 900
-
-
-@pytest.mark.parametrize("n", [0, -1, 1001])
-def test_impossible_step_counts_are_refused(n: int) -> None:
-    with pytest.raises(GenlabError, match=rf"in 1\.\.1000, got {n}"):
-        timestep_pairs(1000, n)
-
-
-# --- DDIM -------------------------------------------------------------------------------------
-
-
-def reference_scheduler(schedule: NoiseSchedule, kind: PredictionType, clip: bool) -> Any:
-    """The reference with our schedule: its own is rounded to float32, which a thousand steps add up."""
-    scheduler: Any = DDIMScheduler(
-        schedule.num_train_timesteps,
-        trained_betas=schedule.betas.numpy(),
-        clip_sample=clip,
-        prediction_type=kind,
-        timestep_spacing="trailing",
-        set_alpha_to_one=True,
-    )
-    torch.testing.assert_close(
-        scheduler.alphas_cumprod.double(), schedule.alphas_cumprod, rtol=1e-4, atol=1e-7
-    )
-    scheduler.alphas_cumprod = schedule.alphas_cumprod
-    scheduler.final_alpha_cumprod = torch.ones((), dtype=torch.float64)
-    return scheduler
-
-
-def diffusers_walk(
-    schedule: NoiseSchedule, x: Tensor, pairs: list[tuple[int, int]], kind: PredictionType, clip: bool
-) -> list[tuple[Tensor, Tensor]]:
-    """The reference's steps along given pairs, in float64.
-
-    It takes t_prev for t - T // N, which misses the next timestep where N does not divide T. Told that
-    N is the fraction T / (t - t_prev), it takes the step that is meant.
-    """
-    scheduler = reference_scheduler(schedule, kind, clip)
-    states = []
-    for t, t_prev in pairs:
-        scheduler.num_inference_steps = Fraction(schedule.num_train_timesteps, t - t_prev)
-        answer = made_up(x, torch.full((len(x),), t))
-        step = scheduler.step(answer, t, x, use_clipped_model_output=True)
-        states.append((x, step.pred_original_sample))
-        x = step.prev_sample
-    return [*states, (x, x)]
-
-
-@pytest.mark.parametrize(
-    ("name", "n"), [*(("cosine", n) for n in STEP_COUNTS), *(("linear", n) for n in (1, 7, 50, 999))]
+from genlab.diffusion.guidance import guided
+from genlab.diffusion.samplers import (
+    Denoiser,
+    SamplerStep,
+    ddim,
+    ddpm,
+    denoiser,
+    dpm_solver_pp,
+    euler,
+    heun,
 )
-def test_every_state_is_that_of_diffusers(name: ScheduleName, n: int) -> None:
-    schedule, x = make_schedule(name, 1000), noise_of(0)
-    ours = list(ddim(made_up, x, schedule, n))
-    theirs = diffusers_walk(schedule, x.double(), timestep_pairs(1000, n), "epsilon", clip=True)
-    assert len(ours) == len(theirs) == n + 1
-    for state, (x_t, predicted) in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(state.x.double(), x_t, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(state.pred_original_sample.double(), predicted, atol=1e-5, rtol=1e-5)
+from genlab.diffusion.schedule import NoiseSchedule, PredictionType, ScheduleName, make_schedule
+from genlab.diffusion.timesteps import Spacing, timestep_pairs
+from genlab.errors import GenlabError
+from trials.diffusion_oracles import (
+    DETERMINISTIC,
+    ORACLES,
+    SCHEDULES,
+    SPACINGS,
+    TOLERANCE,
+    Oracle,
+    ddim_with_eta_1_and_ddpm,
+    differences,
+    diffusers_ddim,
+    exact,
+    kinds_of,
+    lost,
+    made_up,
+    noise_of,
+    seeded,
+)
+
+KINDS: list[PredictionType] = list(get_args(PredictionType))
+Sampler = Callable[..., Iterator[SamplerStep]]
+ALL: tuple[Sampler, ...] = (ddpm, *DETERMINISTIC)
+
+
+def walk(
+    n: int,
+    x: Tensor,
+    eta: float = 0.0,
+    seed: int = 0,
+    *,
+    clip: bool = True,
+    kind: PredictionType = "epsilon",
+    schedule: NoiseSchedule = SCHEDULES["linear"],
+) -> list[SamplerStep]:
+    denoise = denoiser(made_up, schedule, kind, clip_sample=clip)
+    generator = torch.Generator().manual_seed(seed)
+    return list(ddim(denoise, x, schedule, timestep_pairs(1000, n), eta=eta, generator=generator))
+
+
+# --- against others: all of it is in trials/diffusion_oracles.py ------------------------------
+
+
+NAMED = [
+    pytest.param(oracle, schedule, id=f"{oracle.sampler.__name__}-{oracle.name}-{name}")
+    for name, schedule in SCHEDULES.items()
+    for oracle in ORACLES
+    if oracle.knows(schedule)
+]
+
+
+@pytest.mark.parametrize(("oracle", "schedule"), NAMED)
+def test_every_state_is_that_of_the_oracle(oracle: Oracle, schedule: NoiseSchedule) -> None:
+    """In float64 and, but for Heun where it divides by a spread of 1 / T, in float32 too."""
+    walks: list[tuple[Spacing, int]] = [
+        ("trailing", 1), ("trailing", 2), ("trailing", 7), ("leading", 10), ("linspace", 7),
+    ]  # fmt: skip
+    for spacing, n in walks:
+        both = differences(oracle, schedule, spacing, n, (torch.float64, torch.float32))
+        assert both[0] < TOLERANCE
+        assert both[1] < TOLERANCE or (oracle.sampler is heun and spacing != "trailing")
+
+
+@pytest.mark.parametrize(("oracle", "n"), [(ORACLES[0], 999), *product(ORACLES, (50, 61))])
+def test_nor_do_many_steps_lead_astray(oracle: Oracle, n: int) -> None:
+    schedule = next(schedule for schedule in SCHEDULES.values() if oracle.knows(schedule))
+    assert max(differences(oracle, schedule, "trailing", n, (torch.float64, torch.float32))) < TOLERANCE
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 50, 200])  # N divides T: there its own loop is right
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS[:3])
 @pytest.mark.parametrize("clip", [True, False])
 def test_diffusers_own_loop_ends_in_the_same_image(n: int, kind: PredictionType, clip: bool) -> None:
-    schedule, x = make_schedule("linear", 1000), noise_of(0)
-    *_, last = ddim(made_up, x, schedule, n, prediction_type=kind, clip_sample=clip)
-    scheduler = reference_scheduler(schedule, kind, clip)
+    schedule, x = SCHEDULES["linear"], noise_of(0)
+    last = walk(n, x, kind=kind, clip=clip)[-1]
+    scheduler: Any = DDIMScheduler(
+        1000, clip_sample=clip, prediction_type=kind, timestep_spacing="trailing", set_alpha_to_one=True
+    )
+    scheduler.alphas_cumprod = schedule.alphas_cumprod
     scheduler.set_timesteps(n)
     reference = x.double()
     for t in scheduler.timesteps.tolist():
-        answer = made_up(reference, torch.full((len(x),), t))
+        answer = made_up(reference, t).double()
         reference = scheduler.step(answer, t, reference, use_clipped_model_output=True).prev_sample
     torch.testing.assert_close(last.x.double(), reference, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "n"),
-    [
-        *(("cosine", "epsilon", n) for n in STEP_COUNTS),
-        *((name, kind, n) for name in SCHEDULES for kind in KINDS for n in (1, 7, 50)),
-    ],
-)
-def test_an_oracle_recovers_the_image_at_every_step_count(
-    name: ScheduleName, kind: PredictionType, n: int
+@pytest.mark.parametrize("n", [7, 50])
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+def test_noise_of_any_eta_is_that_of_diffusers(n: int, eta: float) -> None:
+    schedule, x, pairs = SCHEDULES["linear"], noise_of(0), timestep_pairs(1000, n)
+    *_, reference = diffusers_ddim(schedule, x.double(), pairs, eta)
+    *_, last = ddim(denoiser(made_up, schedule), x, schedule, pairs, eta=eta, generator=seeded())
+    torch.testing.assert_close(last.x.double(), reference, atol=1e-5, rtol=1e-5)
+
+
+# --- against each other -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_with_eta_1_ddim_is_ddpm(name: str, spacing: Spacing) -> None:
+    for n in (1, 2, 7, 10):
+        assert ddim_with_eta_1_and_ddpm(SCHEDULES[name], spacing, n) < 1e-9
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_euler_is_ddim(name: str, spacing: Spacing) -> None:
+    for n in (1, 2, 7, 10):
+        pairs, x = timestep_pairs(1000, n, spacing), noise_of(0).double()
+        for one, two in zip(*(f(exact, x, SCHEDULES[name], pairs) for f in (euler, ddim)), strict=True):
+            torch.testing.assert_close(one.x, two.x, atol=1e-12, rtol=0)
+
+
+# --- what the answer has to be ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_an_oracle_recovers_the_image_at_every_step_count(name: str, spacing: Spacing) -> None:
+    schedule = SCHEDULES[name]
+    for sampler in DETERMINISTIC:
+        for n in (1, 2, 10):
+            for kind in kinds_of(schedule):
+                assert lost(sampler, schedule, kind, timestep_pairs(1000, n, spacing)) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_and_on_schedules_of_every_length(name: str) -> None:
+    kind, *zero = name.split(", ")
+    shape: Any = kind
+    for total in (1, 2, 5):
+        schedule = make_schedule(shape, total, zero_terminal_snr=bool(zero))
+        for n, spacing, sampler in product(range(1, total + 1), SPACINGS, ALL):
+            for said in {kinds_of(schedule)[0], "v_prediction"}:
+                assert lost(sampler, schedule, said, timestep_pairs(total, n, spacing)) < TOLERANCE
+
+
+def best_of_gaussian(schedule: NoiseSchedule, deviation: float) -> Denoiser:
+    """For data N(0, deviation²): the posterior mean of the image."""
+
+    def denoise(x: Tensor, t: int) -> Tensor:
+        signal, spread = schedule.at(t)
+        return signal * deviation**2 / ((signal * deviation) ** 2 + spread**2) * x
+
+    return denoise
+
+
+@pytest.mark.parametrize("name", get_args(ScheduleName))
+@pytest.mark.parametrize(("sampler", "order"), [(ddim, 1), (euler, 1), (dpm_solver_pp, 2), (heun, 2)])
+def test_the_error_falls_with_the_order_of_the_method(
+    name: ScheduleName, sampler: Sampler, order: int
 ) -> None:
-    schedule = make_schedule(name, 1000)
-    x_start, noise = noise_of(0).clamp(-1, 1), noise_of(1)
+    """For Gaussian data the flow is known: x keeps its place in units of its own standard deviation."""
+    schedule, deviation = make_schedule(name, 4000), 0.5
+    denoise, (first, end) = best_of_gaussian(schedule, deviation), (2800, 1200)
 
-    def oracle(x: Tensor, t: Tensor) -> Tensor:
-        return schedule.target(x_start, schedule.pred_noise(x, x_start, t), t, kind)
+    def std(t: int) -> float:
+        signal, spread = schedule.at(t)
+        return math.hypot(signal * deviation, spread)
 
-    x = schedule.add_noise(x_start, noise, 999)
-    states = list(ddim(oracle, x, schedule, n, prediction_type=kind))
-    # What float32 can hold of an image under the noise from which the last jump starts.
-    signal = schedule.alphas_cumprod[states[-2].t].sqrt().item()
-    precision = torch.finfo(torch.float32).eps * x.abs().max().item() / signal
-    torch.testing.assert_close(states[-1].x, x_start, atol=1e-5 + 2 * precision, rtol=0)
-    for state in states[:-1]:  # all along, x_t is the same image under the same noise
-        torch.testing.assert_close(state.x, schedule.add_noise(x_start, noise, state.t), atol=1e-2, rtol=0)
-
-
-def walk(n: int, x: Tensor, eta: float, seed: int = 0, clip: bool = True) -> list[SamplerStep]:
-    generator = torch.Generator().manual_seed(seed)
-    schedule = make_schedule("linear", 1000)
-    return list(ddim(made_up, x, schedule, n, eta=eta, generator=generator, clip_sample=clip))
+    errors = []
+    for n in (25, 50, 100):
+        jump = (first - end) // n
+        pairs = [(t, t - jump) for t in range(first, end, -jump)]
+        *_, last = sampler(denoise, torch.ones(1, 1, 1, 1, dtype=torch.float64), schedule, pairs)
+        errors.append(abs(last.x.item() - std(end) / std(first)))
+    for coarse, fine in pairwise(errors):
+        assert coarse / fine == pytest.approx(2**order, rel=0.15)
 
 
-@pytest.mark.parametrize("n", [1, 7, 50])
-def test_eta_0_is_decided_by_its_start_alone(n: int) -> None:
+@pytest.mark.parametrize("name", ["cosine", "straight", "linear, zero SNR"])
+@pytest.mark.parametrize("sampler", ALL, ids=lambda sampler: sampler.__name__)
+def test_noise_goes_in_and_a_gaussian_comes_out(name: str, sampler: Sampler) -> None:
+    """The best prediction for data N(0, s²) must return that distribution; DDIM with eta 1 is DDPM."""
+    schedule, generator = SCHEDULES[name], torch.Generator().manual_seed(0)
+    options = {"generator": generator} if sampler is ddpm else {}
+    x = torch.randn(4000, 1, 2, 2, generator=generator)
+    denoise, pairs = best_of_gaussian(schedule, 0.5), timestep_pairs(1000, 250)
+    *_, last = sampler(denoise, x, schedule, pairs, **options)
+    assert last.x.mean().item() == pytest.approx(0, abs=0.02)
+    assert last.x.std().item() == pytest.approx(0.5, rel=0.05)
+
+
+# --- the walk ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", ALL, ids=lambda sampler: sampler.__name__)
+def test_states_count_down_and_end_with_the_finished_image(sampler: Sampler) -> None:
+    schedule, pairs = SCHEDULES["linear"], timestep_pairs(1000, 7)
+    states = list(sampler(denoiser(made_up, schedule), noise_of(0), schedule, pairs))
+    assert [state.t for state in states] == [*(t for t, _ in pairs), -1]
+    assert torch.equal(states[0].x, noise_of(0))
+    assert torch.equal(states[-1].x, states[-2].pred_original_sample)  # the image itself is there: (1, 0)
+    assert states[-1].pred_original_sample is states[-1].x
+    for state in states[:-1]:
+        expected = denoiser(made_up, schedule)(state.x, state.t)
+        assert torch.equal(state.pred_original_sample, expected)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "calls"), [(ddpm, 7), (ddim, 7), (dpm_solver_pp, 7), (euler, 7), (heun, 13)]
+)
+def test_the_network_is_asked_once_a_step_and_by_heun_twice(sampler: Sampler, calls: int) -> None:
+    asked: list[int] = []
+
+    def counted(x: Tensor, t: int) -> Tensor:
+        asked.append(t)
+        return made_up(x, t)
+
+    list(sampler(counted, noise_of(0), SCHEDULES["cosine"], timestep_pairs(1000, 7)))
+    assert len(asked) == (13 if sampler is heun else 7)
+
+
+@pytest.mark.parametrize("sampler", DETERMINISTIC, ids=lambda sampler: sampler.__name__)
+def test_without_noise_the_start_decides_alone(sampler: Sampler) -> None:
     state = torch.get_rng_state()
-    first, second = walk(n, noise_of(0), 0.0, seed=1), walk(n, noise_of(0), 0.0, seed=2)
-    assert all(torch.equal(a.x, b.x) for a, b in zip(first, second, strict=True))
+    first, again, other = (
+        list(sampler(made_up, noise_of(seed), SCHEDULES["cosine"], timestep_pairs(1000, 7)))
+        for seed in (0, 0, 1)
+    )
+    assert all(torch.equal(a.x, b.x) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[-1].x, other[-1].x)
     assert torch.equal(state, torch.get_rng_state())  # nor is the global generator drawn from
-    assert not torch.equal(first[-1].x, walk(n, noise_of(1), 0.0)[-1].x)
 
 
-def test_with_eta_the_generator_decides() -> None:
-    x = noise_of(0)
-    state = torch.get_rng_state()
-    first, again, other = (walk(10, x, 1.0, seed)[-1].x for seed in (1, 1, 2))
+def test_eta_0_has_no_use_for_the_generator() -> None:
+    first, second = walk(7, noise_of(0), seed=1), walk(7, noise_of(0), seed=2)
+    assert all(torch.equal(a.x, b.x) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("sampler", [ddpm, ddim])
+def test_with_noise_the_generator_decides(sampler: Sampler) -> None:
+    options, state = {"eta": 1.0} if sampler is ddim else {}, torch.get_rng_state()
+    first, again, other = (
+        list(
+            sampler(
+                made_up,
+                noise_of(0),
+                SCHEDULES["linear"],
+                timestep_pairs(1000, 10),
+                generator=torch.Generator().manual_seed(seed),
+                **options,
+            )
+        )[-2].x
+        for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_states_count_down_and_end_with_the_finished_image() -> None:
-    states = walk(7, noise_of(0), 0.0)
-    assert [state.t for state in states] == [*(t for t, _ in timestep_pairs(1000, 7)), -1]
-    assert torch.equal(states[0].x, noise_of(0))
-    assert torch.equal(states[-1].x, states[-2].pred_original_sample)  # alpha-bar is 1 there
-    assert states[-1].pred_original_sample is states[-1].x
-
-
 def test_predicted_images_are_clipped_if_asked() -> None:
     x = 5 * noise_of(0)
-    assert max(state.pred_original_sample.abs().max() for state in walk(10, x, 0.0)[:-1]) <= 1
-    assert max(state.pred_original_sample.abs().max() for state in walk(10, x, 0.0, clip=False)[:-1]) > 1
+    assert max(state.pred_original_sample.abs().max() for state in walk(10, x)[:-1]) <= 1
+    assert max(state.pred_original_sample.abs().max() for state in walk(10, x, clip=False)[:-1]) > 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_clipping_the_noise_is_derived_again(kind: PredictionType) -> None:
     """Image and noise of one step add up to x_t; the network's own noise would not, after clipping."""
-    schedule, x = make_schedule("cosine", 1000), 3 * noise_of(0)
-    states = list(ddim(made_up, x, schedule, 20, prediction_type=kind))
+    schedule, x = SCHEDULES["cosine"], 3 * noise_of(0)
+    states = walk(20, x, kind=kind, schedule=schedule)
     clipped = 0
     for state, following in pairwise(states[:-1]):
-        raw = schedule.pred_original_sample(
-            state.x, made_up(state.x, torch.full((2,), state.t)), state.t, kind
-        )
+        raw = schedule.pred_original_sample(state.x, made_up(state.x, state.t), state.t, kind)
         clipped += int((raw.abs() > 1).sum())
         noise = schedule.pred_noise(state.x, state.pred_original_sample, state.t)
         expected = schedule.add_noise(state.pred_original_sample, noise, following.t)
@@ -221,102 +294,43 @@ def test_after_clipping_the_noise_is_derived_again(kind: PredictionType) -> None
     assert clipped > 0
 
 
-@pytest.mark.parametrize("n", [7, 50, 200])
-def test_eta_1_is_ddpm(n: int) -> None:
-    """Each step draws from the posterior q(x_prev | x_t, x_start) of Ho et al., equations 6 and 7."""
-    schedule = make_schedule("linear", 1000)
-    states = walk(n, noise_of(0), 1.0, seed=5)
-    generator = torch.Generator().manual_seed(5)
-    for state, following in pairwise(states):
-        alpha_bar = schedule.alphas_cumprod[state.t]
-        alpha_bar_prev = schedule.alphas_cumprod[following.t] if following.t >= 0 else torch.ones(()).double()
-        beta = 1 - alpha_bar / alpha_bar_prev  # of the whole jump
-        x, x_start = state.x.double(), state.pred_original_sample.double()
-        mean = alpha_bar_prev.sqrt() * beta / (1 - alpha_bar) * x_start
-        mean = mean + (1 - beta).sqrt() * (1 - alpha_bar_prev) / (1 - alpha_bar) * x
-        variance = (1 - alpha_bar_prev) / (1 - alpha_bar) * beta
-        if following.t >= 0:
-            mean = mean + variance.sqrt() * torch.randn(x.shape, generator=generator).double()
-        torch.testing.assert_close(following.x.double(), mean, atol=1e-5, rtol=1e-5)
+def test_the_noise_cannot_be_asked_for_where_there_is_nothing_else() -> None:
+    for name in ("straight", "linear, zero SNR"):
+        with pytest.raises(GenlabError, match="use v_prediction, sample or flow_prediction") as refusal:
+            denoiser(made_up, SCHEDULES[name])
+        assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("n", [10, 50])
-@pytest.mark.parametrize("eta", [0.3, 1.0])
-def test_noise_of_any_eta_is_that_of_diffusers(n: int, eta: float) -> None:
-    schedule, x = make_schedule("linear", 1000), noise_of(0)
-    scheduler = reference_scheduler(schedule, "epsilon", clip=True)
-    scheduler.set_timesteps(n)
-    generator, reference = torch.Generator().manual_seed(5), x.double()
-    for t in scheduler.timesteps.tolist():
-        answer = made_up(reference, torch.full((len(x),), t))
-        drawn = torch.randn(x.shape, generator=generator).double()
-        reference = scheduler.step(
-            answer, t, reference, eta=eta, use_clipped_model_output=True, variance_noise=drawn
-        ).prev_sample
-    torch.testing.assert_close(walk(n, x, eta, seed=5)[-1].x.double(), reference, atol=1e-5, rtol=1e-5)
+@pytest.mark.parametrize("sampler", ALL, ids=lambda sampler: sampler.__name__)
+@pytest.mark.parametrize(("scale", "alone"), [(0.0, 10), (1.0, 3)])
+def test_guidance_works_with_every_sampler(sampler: Sampler, scale: float, alone: int) -> None:
+    """Scale 1 is the walk of the conditional network, 0 of the unconditional one."""
+    schedule, pairs = SCHEDULES["cosine"], timestep_pairs(1000, 5)
+
+    def network(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        return made_up(x, t) * (1 + labels[:, None, None, None] / 10)
+
+    def end(predict: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        options = {"generator": seeded()} if sampler is ddpm else {}
+        *_, last = sampler(denoiser(predict, schedule), noise_of(0), schedule, pairs, **options)
+        return last.x
+
+    asked = torch.full((2,), 3)
+    expected = end(lambda x, t: network(x, t, torch.full((2,), alone)))
+    assert torch.equal(end(guided(network, asked, 10, scale)), expected)
+    assert not torch.equal(end(guided(network, asked, 10, 2.0)), expected)
 
 
-@pytest.mark.parametrize("eta", [0.0, 1.0])
-def test_noise_goes_in_and_a_gaussian_comes_out(eta: float) -> None:
-    """For data N(0, s^2) the best prediction is known; the sampler must return that distribution."""
-    schedule, spread = make_schedule("cosine", 1000), 0.5
-
-    def best(x: Tensor, t: Tensor) -> Tensor:
-        alpha_bar = schedule.alphas_cumprod[t][:, None, None, None].float()
-        return x * (1 - alpha_bar).sqrt() / (alpha_bar * spread**2 + 1 - alpha_bar)
-
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(4000, 1, 2, 2, generator=generator)
-    *_, last = ddim(best, x, schedule, 100, eta=eta, clip_sample=False, generator=generator)
-    assert last.x.mean().item() == pytest.approx(0, abs=0.02)
-    assert last.x.std().item() == pytest.approx(spread, rel=0.05)
-
-
-def test_no_graph_is_kept() -> None:
+@pytest.mark.parametrize("sampler", ALL, ids=lambda sampler: sampler.__name__)
+def test_no_graph_is_kept(sampler: Sampler) -> None:
     weight = torch.ones((), requires_grad=True)
-    *_, last = ddim(lambda x, t: weight * x, noise_of(0), make_schedule("linear", 10), 10)
+    *_, last = sampler(lambda x, t: weight * x, noise_of(0), SCHEDULES["linear"], timestep_pairs(1000, 3))
     assert not last.x.requires_grad
 
 
-def test_half_precision_predictions_become_float32() -> None:
-    def half(x: Tensor, t: Tensor) -> Tensor:
-        return made_up(x, t).bfloat16()
-
-    assert {state.x.dtype for state in ddim(half, noise_of(0), make_schedule("linear", 10), 5)} == {
-        torch.float32
-    }
-
-
-# --- starting part of the way -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("t_start", "n"), [(999, 10), (500, 10), (99, 100), (7, 3), (0, 1)])
-def test_a_walk_may_start_part_of_the_way(t_start: int, n: int) -> None:
-    schedule = make_schedule("cosine", 1000)
-    x_start, noise = noise_of(0).clamp(-1, 1), noise_of(1)
-
-    def oracle(x: Tensor, t: Tensor) -> Tensor:
-        return schedule.pred_noise(x, x_start, t)
-
-    x = schedule.add_noise(x_start, noise, t_start)
-    states = list(ddim(oracle, x, schedule, n, t_start=t_start))
-    assert len(states) == n + 1
-    assert states[0].t == t_start
-    assert torch.equal(states[0].x, x)
-    assert [state.t for state in states] == sorted({state.t for state in states}, reverse=True)
-    assert states[-1].t == -1
-    torch.testing.assert_close(states[-1].x, x_start, atol=1e-4, rtol=0)
-
-
-def test_left_out_it_is_the_end_of_the_schedule() -> None:
-    schedule, x = make_schedule("linear", 100), noise_of(0)
-    [*_, first], [*_, second] = (ddim(made_up, x, schedule, 7, t_start=t) for t in (None, 99))
-    assert torch.equal(first.x, second.x)
-
-
-@pytest.mark.parametrize(
-    ("t_start", "n", "complaint"), [(-1, 1, "t_start"), (100, 1, "t_start"), (4, 6, r"1\.\.5")]
-)
-def test_impossible_starts_are_refused(t_start: int, n: int, complaint: str) -> None:
-    with pytest.raises(GenlabError, match=complaint):
-        next(ddim(made_up, noise_of(0), make_schedule("linear", 100), n, t_start=t_start))
+@pytest.mark.parametrize("sampler", ALL, ids=lambda sampler: sampler.__name__)
+def test_half_precision_predictions_become_float32(sampler: Sampler) -> None:
+    schedule = SCHEDULES["linear"]
+    half = denoiser(lambda x, t: made_up(x, t).bfloat16(), schedule)
+    states = sampler(half, noise_of(0), schedule, timestep_pairs(1000, 5))
+    assert {state.x.dtype for state in states} == {torch.float32}

@@ -1,5 +1,5 @@
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -9,40 +9,92 @@ from torch import Tensor
 from genlab.diffusion.schedule import (
     PredictionType,
     ScheduleName,
+    check_target,
     cosine_betas,
     linear_betas,
     make_schedule,
+    sigmoid_betas,
 )
+from genlab.errors import GenlabError
+from trials.diffusion_oracles import schedules_and_oracles
 
-SCHEDULES: list[ScheduleName] = ["linear", "cosine"]
-KINDS: list[PredictionType] = ["epsilon", "sample", "v_prediction"]
+NAMES: list[ScheduleName] = list(get_args(ScheduleName))
+CURVED = NAMES[:-1]
+KINDS: list[PredictionType] = list(get_args(PredictionType))
 LENGTHS = [1, 2, 5, 10, 100, 999, 1000, 1001, 4000]
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("length", LENGTHS)
-def test_every_schedule_is_float64_and_sound(name: ScheduleName, length: int) -> None:
-    schedule = make_schedule(name, length)
-    betas, alpha_bar = schedule.betas, schedule.alphas_cumprod
-    assert betas.dtype == alpha_bar.dtype == torch.float64
-    assert betas.shape == alpha_bar.shape == (length,)
+def test_every_schedule_is_float64_and_sound(name: ScheduleName, length: int, zero: bool) -> None:
+    schedule = make_schedule(name, length, zero_terminal_snr=zero)
+    signal, spread, betas, alpha_bar = (
+        schedule.signal, schedule.spread, schedule.betas, schedule.alphas_cumprod,
+    )  # fmt: skip
+    for curve in (signal, spread, betas, alpha_bar, schedule.snr):
+        assert curve.dtype == torch.float64
+        assert curve.shape == (length,)
+        assert curve.isfinite().all()
     assert schedule.num_train_timesteps == length
+    assert (signal.diff() < 0).all()
+    assert (spread.diff() >= 0).all()  # 4000 linear steps leave less of the image than 1 - 1e-16 shows
+    assert (signal[:-1] > 0).all()
+    assert (signal[-1] == 0) == (zero or name == "straight")
+    assert (spread > 0).all()
+    whole = signal + spread if name == "straight" else signal.square() + spread.square()
+    torch.testing.assert_close(whole, torch.ones(length, dtype=torch.float64))
+    torch.testing.assert_close(schedule.snr, alpha_bar / spread.square())
     assert (betas > 0).all()
-    assert (betas <= 0.999).all()
-    assert betas.isfinite().all()
-    assert (alpha_bar > 0).all()
-    assert (alpha_bar < 1).all()
-    assert (alpha_bar.diff() < 0).all()
+    if not zero and name != "straight":
+        assert (betas <= 0.999 + 1e-12).all()
     by_hand = 1.0
     for beta, value in zip(betas.tolist(), alpha_bar.tolist(), strict=True):
         by_hand *= 1 - beta
-        assert value == pytest.approx(by_hand, rel=1e-12)
+        assert value == pytest.approx(by_hand, rel=1e-9)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("linear", "linear"), ("cosine", "squaredcos_cap_v2")])
-def test_betas_are_those_of_diffusers(ours: ScheduleName, theirs: str) -> None:
-    reference: Any = DDIMScheduler(1000, beta_start=1e-4, beta_end=0.02, beta_schedule=theirs)
-    torch.testing.assert_close(make_schedule(ours, 1000).betas.float(), reference.betas, rtol=1e-5, atol=1e-6)
+def test_curves_are_those_of_other_libraries() -> None:
+    for name, theirs, mine, other in schedules_and_oracles():
+        assert (mine - other).abs().max() < 1e-5, (name, theirs)
+    assert make_schedule("linear", 1000, zero_terminal_snr=True).signal[-1] == 0
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_the_sigmoid_is_the_papers_up_to_its_capped_end(length: int) -> None:
+    """Algorithm 1 of Jabri et al. with start -3, end 3, tau 1, as it stands there."""
+
+    def gamma(t: float, start: float = -3.0, end: float = 3.0, tau: float = 1.0) -> float:
+        def sigmoid(value: float) -> float:
+            return 1 / (1 + math.exp(-value))
+
+        v_start, v_end = sigmoid(start / tau), sigmoid(end / tau)
+        return (v_end - sigmoid((t * (end - start) + start) / tau)) / (v_end - v_start)
+
+    alpha_bar = make_schedule("sigmoid", length).alphas_cumprod
+    for t in range(length - 1):
+        assert alpha_bar[t].item() == pytest.approx(gamma((t + 1) / length), rel=1e-8)
+    assert sigmoid_betas(length)[-1] == 0.999
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_the_straight_one_goes_in_even_steps(length: int) -> None:
+    schedule = make_schedule("straight", length)
+    assert schedule.spread.tolist() == [(t + 1) / length for t in range(length)]
+
+
+@pytest.mark.parametrize("name", CURVED)
+def test_zero_terminal_snr_moves_the_end_and_not_the_start(name: ScheduleName) -> None:
+    plain, bent = make_schedule(name, 1000), make_schedule(name, 1000, zero_terminal_snr=True)
+    assert bent.signal[0].item() == pytest.approx(plain.signal[0].item(), rel=1e-12)
+    assert bent.at(999) == (0.0, 1.0)
+    for kind in KINDS:
+        check_target(plain, kind)
+        if kind == "epsilon":
+            with pytest.raises(GenlabError, match="v_prediction, sample or flow_prediction"):
+                check_target(bent, kind)
+        else:
+            check_target(bent, kind)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -91,7 +143,7 @@ def noise() -> Tensor:
     return torch.randn(6, 1, 4, 4, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", CURVED)
 def test_coefficients_keep_the_variance_and_have_a_place_for_the_image(name: ScheduleName) -> None:
     schedule = make_schedule(name, 1000)
     like = torch.zeros(1001, 1, 2, 2, dtype=torch.float16)
@@ -108,7 +160,7 @@ def test_coefficients_keep_the_variance_and_have_a_place_for_the_image(name: Sch
         assert (one[0].item(), one[1].item()) == (signal[t + 1].item(), scale[t + 1].item())
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", CURVED)
 def test_one_leap_has_the_distribution_of_all_the_steps(name: ScheduleName) -> None:
     """x_t = sqrt(1 - beta) x + sqrt(beta) noise, 1000 times: mean and variance by hand."""
     schedule = make_schedule(name, 1000)
@@ -130,7 +182,7 @@ def test_each_image_is_noised_to_its_own_time(x_start: Tensor, noise: Tensor) ->
     assert torch.equal(schedule.add_noise(x_start, noise, -1), x_start)
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", CURVED)
 def test_noising_is_that_of_diffusers(name: ScheduleName, x_start: Tensor, noise: Tensor) -> None:
     schedule = make_schedule(name, 1000)
     reference: Any = DDIMScheduler(1000, trained_betas=schedule.betas.float().numpy())
@@ -149,18 +201,25 @@ def test_noising_is_that_of_diffusers(name: ScheduleName, x_start: Tensor, noise
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("t", [0, 1, 300, 700, 950])
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_truth_as_prediction_gives_the_image_and_the_noise_back(
-    kind: PredictionType, t: int, x_start: Tensor, noise: Tensor
+    name: ScheduleName, zero: bool, x_start: Tensor, noise: Tensor
 ) -> None:
-    schedule = make_schedule("cosine", 1000)
-    x_t = schedule.add_noise(x_start, noise, t)
-    answer = schedule.target(x_start, noise, t, kind)
-    torch.testing.assert_close(
-        schedule.pred_original_sample(x_t, answer, t, kind), x_start, atol=1e-4, rtol=1e-4
-    )
-    torch.testing.assert_close(schedule.pred_noise(x_t, x_start, t), noise, atol=1e-3, rtol=1e-3)
+    """To what float32 holds of the noise where there is little of it, and of the image where all is noise."""
+    schedule = make_schedule(name, 1000, zero_terminal_snr=zero)
+    for t in (0, 1, 300, 700, 950, 999):
+        signal, spread = schedule.at(t)
+        x_t = schedule.add_noise(x_start, noise, t)
+        noise_back = schedule.pred_noise(x_t, x_start, t)
+        torch.testing.assert_close(noise_back, noise, atol=1e-6 / spread, rtol=1e-5)
+        for kind in KINDS:
+            if kind == "epsilon" and signal < 0.01:
+                continue
+            answer = schedule.target(x_start, noise, t, kind)
+            image_back = schedule.pred_original_sample(x_t, answer, t, kind)
+            room = 2e-6 / (signal if kind == "epsilon" else 1)
+            torch.testing.assert_close(image_back, x_start, atol=room, rtol=1e-5)
 
 
 def test_targets_have_their_meaning(x_start: Tensor, noise: Tensor) -> None:
@@ -179,6 +238,11 @@ def test_targets_have_their_meaning(x_start: Tensor, noise: Tensor) -> None:
     torch.testing.assert_close(
         schedule.target(x_start, noise, t, "v_prediction"), velocity, atol=1e-4, rtol=1e-4
     )
+    # The flow's is d x / d spread on the straight path.
+    straight = make_schedule("straight", 1000)
+    ahead, behind = (straight.add_noise(x_start.double(), noise.double(), t) for t in (401, 399))
+    velocity = ((ahead - behind) / (straight.at(401)[1] - straight.at(399)[1])).float()
+    torch.testing.assert_close(straight.target(x_start, noise, 400, "flow_prediction"), velocity)
 
 
 def test_the_schedule_stays_float32_under_autocast(x_start: Tensor, noise: Tensor) -> None:

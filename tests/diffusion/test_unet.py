@@ -5,6 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from genlab.diffusion.unet import UNet
+from genlab.errors import GenlabError
+from genlab.nn.conv import SelfAttention
 
 X = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 T = torch.tensor([0, 500, 999])
@@ -92,3 +94,27 @@ def test_the_memory_layout_changes_no_numbers() -> None:
     torch.testing.assert_close(
         network.to(memory_format=torch.channels_last)(X, T), plain, atol=1e-5, rtol=1e-4
     )
+
+
+@pytest.mark.parametrize(("levels", "layers"), [(0, 0), (1, 5), (2, 10), (3, 15)])
+def test_attention_levels_are_counted_from_the_coarsest(levels: int, layers: int) -> None:
+    """Two blocks of a level on the way down and three on the way up, each with a layer behind it."""
+    network = awake(channels=(8, 8, 8), num_res_blocks=2, attention=False, attention_levels=levels)
+    found = [name for name, module in network.named_modules() if isinstance(module, SelfAttention)]
+    assert len(found) == layers
+    assert all(name.startswith(("down", "up")) for name in found)
+    widths = [8, 8, 16]  # which level a layer is at shows in its width
+    network = awake(channels=widths, attention=False, attention_levels=min(levels, 1))
+    assert {m.qkv.in_channels for m in network.modules() if isinstance(m, SelfAttention)} <= {16}
+    assert network(X, T).shape == X.shape
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (2, 3, 28, 28), (2, 1, 27, 28)])
+def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(GenlabError, match=r"the UNet takes images \(N, 1, 28, 28\)"):
+        UNet((8,), patch_size=2)(torch.zeros(shape), T[:2])
+
+
+def test_labels_are_asked_for() -> None:
+    with pytest.raises(GenlabError, match="needs labels"):
+        UNet((8,), num_classes=3)(X, T)

@@ -6,9 +6,17 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binomtest
 
 from genlab.errors import GenlabError
-from genlab.evaluation.classes import class_shares, classes_drawn, conditional_accuracy, histogram_distance
+from genlab.evaluation.classes import (
+    class_shares,
+    classes_drawn,
+    conditional_accuracy,
+    hardly_beats_guessing,
+    histogram_distance,
+    most_frequent,
+)
 
 
 def random_shares(seed: int, classes: int = 6) -> torch.Tensor:
@@ -46,6 +54,31 @@ def test_counts_the_classes_that_are_drawn() -> None:
 
 def test_accuracy_counts_the_classes_asked_for() -> None:
     assert conditional_accuracy(torch.tensor([1, 2, 3, 4]), torch.tensor([1, 2, 0, 4])) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("right", "counts", "hardly"),
+    [
+        (113, [113, *[98] * 9], True),  # always the most frequent class
+        (200, [100] * 10, True),  # a tenth of the way is 0.19, and chance may do the rest
+        (300, [100] * 10, False),
+        (90, [90, 10], True),  # nine in ten are right, and so is whoever says "the first" each time
+        (98, [90, 10], False),
+        (2, [1, 1], True),  # so few prove nothing
+        (5, [5], True),  # one class: there is nothing to tell apart
+    ],
+)
+def test_who_hardly_beats_guessing(right: int, counts: list[int], hardly: bool) -> None:
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    assert hardly_beats_guessing(right / len(labels), labels) is hardly
+    assert most_frequent(labels) == max(counts) / sum(counts)
+
+
+@pytest.mark.parametrize("right", range(10, 26))
+def test_better_than_guessing_is_a_binomial_test(right: int) -> None:
+    labels = torch.arange(10).repeat(5)
+    p = binomtest(right, 50, 0.1 + 0.9 / 10, alternative="greater").pvalue
+    assert hardly_beats_guessing(right / 50, labels) is bool(p > 0.025)
 
 
 @pytest.mark.parametrize(

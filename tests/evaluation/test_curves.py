@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.collections import LineCollection
 
 from genlab.errors import GenlabError
 from genlab.evaluation.curves import Point, draw_curves, frechet_ratio
@@ -53,13 +54,14 @@ CURVE = [point("vae", s, 9 / s, f"{s} s") for s in (1, 2, 4)] + [point("gan", s,
     ],
 )
 def test_every_model_is_in_the_legend(training: Sequence[Point], sampling: Sequence[Point]) -> None:
-    figure = draw_curves(training, sampling)
+    figure = draw_curves(training, sampling, "residual")
     legend = figure.legends[0] if figure.legends else None
     assert legend is not None
     names = [text.get_text() for text in legend.get_texts()]
     models = list(dict.fromkeys(p.model for p in [*training, *sampling]))
     assert names == [*models, "real test images"]
     figure.canvas.draw()
+    assert figure.axes[0].get_ylabel() == "Fréchet distance / floor, residual judge"
     assert [axis.get_yscale() for axis in figure.axes] == ["log", "log"]
 
 
@@ -69,9 +71,19 @@ def test_seeds_are_dots_and_the_line_goes_through_their_means() -> None:
         for seed in (0, 1)
         for s, r, label in ((1, 8, "a"), (2, 4, "b"))
     ]
-    left, right = draw_curves(points, points).axes
+    left, right = draw_curves(points, points, "plain").axes
     dots, line = left.get_lines()[:2]
     assert np.asarray(dots.get_xydata()).tolist() == [[1, 8], [2, 4], [1.5, 9], [2.5, 5]]
     assert np.asarray(line.get_xydata()).tolist() == [[1.25, 8.5], [2.25, 4.5]]
     assert [text.get_text() for text in right.texts] == ["a", "b"]
     assert not left.texts
+
+
+def test_means_over_seeds_have_a_standard_error_and_single_seeds_have_none() -> None:
+    ratios = [4.0, 8.0, 6.0]
+    several = [point("vae", 1, ratio, "a") for ratio in ratios]
+    axis = draw_curves([*several, point("vae", 2, 3, "b")], [], "plain").axes[0]
+    [bars] = [lines for lines in axis.collections if isinstance(lines, LineCollection)]
+    segments = np.asarray(bars.get_segments())
+    error = float(np.std(ratios, ddof=1)) / 3**0.5
+    np.testing.assert_allclose(segments, np.array([[[1, 6 - error], [1, 6 + error]]]))

@@ -11,6 +11,11 @@ from genlab.evaluation.table import COST, HONESTY, QUALITY
     [
         (Figure("frechet_ratio", 4.94, 0.21), "4.9 ± 0.2"),
         (Figure("frechet", 1234.5678), "1,234.568"),
+        (Figure("frechet", 10.818, 0.429), "10.82 ± 0.43"),
+        (Figure("kernel", 0.84791, 0.12177), "848 ± 122"),
+        (Figure("kernel", 0.11398, 0.00884), "114.0 ± 8.8"),
+        (Figure("precision", 0.0, 0.0), "0.000 ± 0.000"),
+        (Figure("kernel", 1.0, float("nan")), "1,000.00 ± nan"),
         (Figure("kernel", -0.00123, 0.0001), "-1.23 ± 0.10"),
         (Figure("classes", 10), "10"),
         (Figure("parameters", 1234567), "1,234,567"),

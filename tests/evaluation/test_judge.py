@@ -33,6 +33,11 @@ def test_trained_and_kept_the_first_time_and_found_the_second(home: Path, datase
     second = judges_for(dataset, test, say=lines.append)
     cards = {card.kind: card for card in read_cards(home)}
     assert list(first) == list(second) == ["plain", "residual"] == list(cards)
+    assert lines.pop(0) == (
+        f"No plain and no residual judge of digits yet: training now, 3 steps each, kept in {home} and found "
+        "there the next time"
+    )
+    lines = [line for line in lines if not line.startswith("Warning: ")]
     for line, kind in zip(lines, [*first, *second], strict=True):
         assert line.startswith(f"{kind} judge")
         assert f"right on {cards[kind].accuracy:.2%}" in line
@@ -40,6 +45,27 @@ def test_trained_and_kept_the_first_time_and_found_the_second(home: Path, datase
         assert same(judge, second[kind], dataset.images)
         assert (cards[kind].steps, cards[kind].dataset) == (3, "digits")
     assert cards["plain"].seed != cards["residual"].seed
+
+
+@pytest.mark.parametrize("steps", [None, 2])
+def test_a_judge_that_guesses_is_used_with_a_warning(
+    steps: int | None, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test, lines = replace(dataset, split="test"), list[str]()
+    guess, good = dataset.labels.bincount().max().item() / 40, 0.975
+    monkeypatch.setitem(JUDGES, "plain", Glance)
+    monkeypatch.setitem(JUDGES, "residual", Glance)
+    rights = iter([guess, good])
+    monkeypatch.setattr("genlab.evaluation.judge.conditional_accuracy", lambda *_: next(rights))
+    for _ in range(1 if steps else 2):  # trained, then found: its card is believed
+        lines.clear()
+        judges_for(dataset, test, steps=steps, say=lines.append)
+        [warning] = [line for line in lines if line.startswith("Warning: ")]
+        assert warning == (
+            f"Warning: the plain judge is right on {guess:.0%} of 40 test images, and naming the most "
+            f"frequent class is on {guess:.0%}: its figures say little. Add images, or train it longer, "
+            "genlab judge --steps"
+        )
 
 
 def test_a_quick_look_keeps_nothing_and_takes_what_is_kept(home: Path, dataset: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -63,8 +64,16 @@ def test_text_has_a_line_for_every_figure(report: Report) -> None:
         assert line.endswith(f"  {FIGURES[name].best}")
         for key, figure in report.figures.items():
             assert key[0] != name or printed(figure) in line
-        real = [printed(report.floor[key]).split(" ±")[0] for key in report.floor if key[0] == name]
+        real = [printed(report.floor[key]) for key in report.floor if key[0] == name]
         assert " | ".join(real) in line
+
+
+def test_notes_come_last_and_older_files_have_none(report: Report) -> None:
+    noted = replace(report, notes=("Warning: a judge that guesses",))
+    assert as_text(noted) == as_text(report) + "\n\nWarning: a judge that guesses"
+    assert report_from_json(json.loads(json.dumps(noted.as_json()))) == noted
+    older = {key: value for key, value in report.as_json().items() if key != "notes"}
+    assert report_from_json(older) == report
 
 
 def test_text_is_narrow_and_its_columns_are_straight(report: Report) -> None:

@@ -1,5 +1,7 @@
 """The floor that is made once, and reports that are measured against it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -52,6 +54,30 @@ def test_a_wrong_number_is_refused_before_judges_are_looked_for(
     for n in (72, 361):
         with pytest.raises(GenlabError, match=str(n)):
             make_yardstick(*digits, n)
+
+
+def test_few_test_images_are_told_to_become_more(digits: Digits) -> None:
+    """Another number would be refused too: with 2 test images nothing that --n says is right."""
+    train, test = digits
+    few = replace(test, images=test.images[:2], labels=test.labels[:2])
+    for n in (None, 2, 73):
+        with pytest.raises(
+            GenlabError, match=r"digits has 2 test images, .* need 73: add pictures, about 365"
+        ):
+            make_yardstick(train, few, n)
+
+
+def test_a_judge_that_guesses_is_noted_in_the_report(
+    digits: Digits, yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor = dict(yardstick.floor)
+    floor["class_accuracy", "plain"] = Figure("class_accuracy", 0.99, None, "plain")
+    floor["class_accuracy", "residual"] = Figure("class_accuracy", 0.1, None, "residual")
+    doubtful = replace(yardstick, floor=floor)
+    [note] = doubtful.real.notes
+    assert note.startswith("Warning: the residual judge is right on 10% of 100 test images")
+    images = doubtful.reference.test.images[:100]
+    assert report_on(images, doubtful, name="x").notes == (note,)
 
 
 def test_bars_reach_their_ends(

@@ -1,0 +1,153 @@
+from itertools import pairwise, product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genlab.diffusion import Diffusion, DiffusionConfig
+from genlab.diffusion.editing import inpainting, noised_start
+from genlab.diffusion.family import SAMPLERS
+from genlab.diffusion.samplers import ddim
+from genlab.diffusion.schedule import make_schedule
+from genlab.diffusion.timesteps import timestep_pairs
+from genlab.errors import GenlabError
+from trials.diffusion_oracles import SCHEDULES, SPACINGS, knowing, made_up, noise_of
+
+MLP = {"kind": "mlp", "hidden_dim": 8, "num_layers": 1}
+LEFT = (torch.arange(28) < 14).expand(28, 28)
+
+
+def small(**settings: Any) -> Diffusion:
+    torch.manual_seed(0)
+    settings = {"network": MLP, "num_train_timesteps": 40, "num_inference_steps": 5} | settings
+    return Diffusion(DiffusionConfig.model_validate(settings))
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# --- starting part of the way -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("t_start", "n"), [(999, 10), (500, 10), (99, 100), (7, 3), (0, 1)])
+def test_a_walk_may_start_part_of_the_way(t_start: int, n: int) -> None:
+    schedule, images = make_schedule("cosine", 1000), noise_of(0).clamp(-1, 1)
+    x, pairs = noised_start(images, schedule, t_start, n, seeded())
+    drawn = torch.randn(images.shape, generator=seeded())
+    assert torch.equal(x, schedule.add_noise(images, drawn, t_start))
+    assert len(pairs) == n
+    assert pairs[0][0] == t_start
+    assert pairs[-1][1] == -1
+    assert all(t > t_prev == following for (t, t_prev), (following, _) in pairwise(pairs))
+    *_, last = ddim(knowing(schedule, images, "v_prediction"), x, schedule, pairs)
+    torch.testing.assert_close(last.x, images, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("t_start", "n", "complaint"),
+    [(-1, 1, r"t_start should be in 0\.\.39, got -1"), (40, 1, "got 40"), (4, 6, r"1\.\.5"), (4, 0, "got 0")],
+)
+def test_impossible_starts_are_refused(t_start: int, n: int, complaint: str, images: Tensor) -> None:
+    with pytest.raises(GenlabError, match=complaint):
+        noised_start(images, make_schedule("linear", 40), t_start, n, None)
+    with pytest.raises(GenlabError, match=complaint):
+        next(small().edit(images, t_start=t_start, num_inference_steps=n))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_little_is_edited_away_at_a_low_start_and_much_at_a_high_one(sampler: str, images: Tensor) -> None:
+    family = small(sampler=sampler, prediction_type="v_prediction", num_train_timesteps=1000)
+    off = []
+    for t_start in (0, 20, 999):
+        states = list(family.edit(images, t_start=t_start, generator=seeded()))
+        assert [states[0].t, states[-1].t] == [t_start, -1]
+        assert len(states) == min(5, t_start + 1) + 1
+        off.append((states[-1].x - images).abs().mean().item())
+    assert off[0] < 0.05 < off[2]
+    assert off == sorted(off)
+
+
+# --- inpainting -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_known_pixels_are_kept_to_the_bit(sampler: str) -> None:
+    images, known = noise_of(0).clamp(-1, 1), torch.arange(4) < 2
+    denoise = inpainting(lambda x, t: made_up(x, t).clamp(-1, 1), images, known)
+    for schedule, spacing in product(SCHEDULES.values(), SPACINGS):
+        *_, last = SAMPLERS[sampler](denoise, noise_of(1), schedule, timestep_pairs(1000, 7, spacing))
+        assert torch.equal(last.x[..., known], images[..., known])
+        assert not torch.equal(last.x[..., ~known], images[..., ~known])
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_family_fills_in_what_is_not_known(sampler: str, images: Tensor) -> None:
+    family = small(sampler=sampler, num_classes=10)
+    nonsense = torch.where(LEFT, images, torch.nan)
+    for mask in (LEFT, LEFT.expand_as(images)):
+        states = list(family.inpaint(nonsense, mask, torch.arange(8), generator=seeded()))
+        assert len(states) == 6
+        assert torch.equal(states[0].x, torch.randn(images.shape, generator=seeded()))
+        assert torch.equal(states[-1].x[..., LEFT], images[..., LEFT])
+        assert states[-1].x.isfinite().all()
+    other = list(family.inpaint(nonsense, LEFT, torch.arange(8).flip(0), generator=seeded()))[-1].x
+    assert not torch.equal(other, states[-1].x)
+
+
+def test_what_is_known_shapes_the_rest() -> None:
+    """Where all images are 1 or -1 throughout, the known half decides the other, which sees it in x_t."""
+    schedule, ones = make_schedule("cosine", 100), torch.ones(2, 1, 4, 4)
+    known = torch.arange(4) < 2
+
+    def halves_match(x: Tensor, t: int) -> Tensor:
+        return torch.where(x[..., known].mean((1, 2, 3), keepdim=True) > 0, ones, -ones)
+
+    for sign in (1, -1):
+        *_, last = ddim(
+            inpainting(halves_match, sign * ones, known), noise_of(3), schedule, timestep_pairs(100, 50)
+        )
+        assert torch.equal(last.x, sign * ones)
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "complaint"),
+    [
+        (LEFT.float(), r"known should be bool, .*got torch.float32 \(28, 28\)"),
+        (LEFT[:14], r"got torch.bool \(14, 28\)"),
+        (LEFT.expand(3, 1, 28, 28), r"\(8, 1, 28, 28\), got torch.bool \(3, 1, 28, 28\)"),
+    ],
+)
+def test_other_masks_are_refused(known: Tensor, complaint: str, images: Tensor) -> None:
+    with pytest.raises(GenlabError, match=complaint) as refusal:
+        next(small().inpaint(images, known))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (2, 3, 28, 28), (2, 1, 27, 28)])
+def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    family, images = small(), torch.zeros(shape)
+    for walk in (family.edit(images, t_start=3), family.inpaint(images, LEFT)):
+        with pytest.raises(GenlabError, match=r"images should be \(N, 1, 28, 28\), got"):
+            next(walk)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "complaint"),
+    [
+        (None, torch.arange(8), "unconditional"),
+        (10, torch.arange(3), r"of shape \(8,\)"),
+        (5, torch.arange(8), r"in 0\.\.4, got 5"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(
+    classes: int | None, labels: Tensor, complaint: str, images: Tensor
+) -> None:
+    family = small(num_classes=classes)
+    for walk in (family.edit(images, labels, t_start=3), family.inpaint(images, LEFT, labels)):
+        with pytest.raises(GenlabError, match=complaint):
+            next(walk)

@@ -1,0 +1,97 @@
+from itertools import pairwise
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from diffusers import DDIMScheduler
+
+from genlab.diffusion.timesteps import Spacing, timestep_pairs
+from genlab.errors import GenlabError
+
+SPACINGS: list[Spacing] = list(get_args(Spacing))
+STEP_COUNTS = [1, 2, 7, 10, 50, 61, 999, 1000]
+
+
+def check_pairs(total: int, n: int, spacing: Spacing) -> None:
+    pairs = timestep_pairs(total, n, spacing)
+    times = [t for t, _ in pairs]
+    assert len(pairs) == n
+    assert all(isinstance(t, int) and t in range(total) for t in times)
+    assert all(t > following for t, following in pairwise(times))
+    assert [t_prev for _, t_prev in pairs] == [*times[1:], -1]
+    if spacing != "leading":
+        assert times[0] == total - 1
+    if spacing != "trailing" and n > 1:
+        assert times[-1] == 0
+    gaps = [t - following for t, following in pairwise(times)]
+    assert not gaps or max(gaps) - min(gaps) <= (0 if spacing == "leading" else 2)  # even, in whole numbers
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_pairs_are_sound_for_every_step_count(spacing: Spacing) -> None:
+    for n in [*range(1, 100), *range(100, 1001, 7), 999, 1000]:
+        check_pairs(1000, n, spacing)
+    for total in range(1, 41):
+        for n in range(1, total + 1):
+            check_pairs(total, n, spacing)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("n", STEP_COUNTS)
+def test_they_are_those_of_diffusers_where_it_is_right(spacing: Spacing, n: int) -> None:
+    reference: Any = DDIMScheduler(1000, timestep_spacing=spacing)
+    reference.set_timesteps(n)
+    theirs = reference.timesteps.tolist()
+    if (spacing, n) == ("linspace", 1):  # from 0, where there is nothing to denoise
+        assert theirs == [0]
+        theirs = [999]
+    if (spacing, n) == ("trailing", 61):  # its floating-point range has one too many
+        assert (len(theirs), theirs.pop()) == (62, -1)
+    ours = [t for t, _ in timestep_pairs(1000, n, spacing)]
+    if (spacing, n) == ("linspace", 61):  # a half may be 499.49999999999994 and rounded the other way
+        halves = [i for i in range(61) if 999 * i % 60 == 30]
+        for i in halves:
+            assert theirs[i] in (ours[i], ours[i] - 1)
+            theirs[i] = ours[i]
+    assert ours == theirs
+
+
+def test_where_diffusers_is_wrong() -> None:
+    """If this fails, an excuse of trials/diffusion_oracles.py has gone.
+
+    Its next timestep is t - T // N, whatever comes next in its own list: not the same where N does not
+    divide T, and for linspace seldom. And np.arange(T, 0, -T / N) has at times one too many.
+    """
+    wrong: dict[str, set[int]] = {spacing: set() for spacing in SPACINGS}
+    for spacing in SPACINGS:
+        for n in STEP_COUNTS:
+            jumps = {t - t_prev for t, t_prev in timestep_pairs(1000, n, spacing)[:-1]}
+            if jumps - {1000 // n}:
+                wrong[spacing].add(n)
+    assert wrong == {"trailing": {7, 61, 999}, "leading": set(), "linspace": {2, 7, 10, 50, 61, 999}}
+    reference: Any = DDIMScheduler(1000, timestep_spacing="trailing")
+    too_many = []
+    for n in range(1, 1001):
+        reference.set_timesteps(n)
+        if len(reference.timesteps) != n:
+            assert len(reference.timesteps) == n + 1
+            too_many.append(n)
+    assert [n for n in too_many if n in STEP_COUNTS] == [61]
+
+
+def test_trailing_rounds_a_half_as_numpy_does() -> None:
+    times = [t for t, _ in timestep_pairs(1000, 16)]
+    assert times == (np.rint(np.arange(16, 0, -1) * 62.5).astype(int) - 1).tolist()
+
+
+@pytest.mark.parametrize("n", [0, -1, 1001])
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_impossible_step_counts_are_refused(n: int, spacing: Spacing) -> None:
+    with pytest.raises(GenlabError, match=rf"in 1\.\.1000, got {n}"):
+        timestep_pairs(1000, n, spacing)
+
+
+def test_an_unknown_spacing_is_refused() -> None:
+    wrong: Any = "trailng"
+    with pytest.raises(GenlabError, match="did you mean 'trailing'"):
+        timestep_pairs(1000, 10, wrong)
