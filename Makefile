@@ -52,7 +52,7 @@ lab: $(SETUP)  ## open the series in JupyterLab
 	@echo "JupyterLab prints an address below: open it in a browser if none opens by itself."
 	$(BIN)/jupyter lab $(ROOT_FLAG) $(BROWSER_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_data.ipynb $(LAB_ARGS)
 
-test: lint types unit notebook-tests browser-tests  ## set up, then every check: about ten minutes at most
+test: lint types unit notebook-tests browser-tests  ## set up, then every check: some ten minutes on two free cores
 	@echo "All checks passed."
 
 lint: $(SETUP)  ## ruff, code and notebooks
