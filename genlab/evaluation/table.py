@@ -113,8 +113,12 @@ def _together(group: Sequence[Row], name: str, judges: Sequence[Kind]) -> str:
     reasons = list(dict.fromkeys(why for why in whys.values() if why is not None))
     if not reasons:
         return group[0].name
-    found = [f"{better} before {worse}" for (better, worse), why in whys.items() if why is None]
-    only = f"only {' and '.join(found)}; else " if found else ""
+    found: dict[str, list[str]] = {}
+    for (better, worse), why in whys.items():
+        if why is None:
+            found.setdefault(better, []).append(worse)
+    only = "; ".join(f"{better} before {_listed(after)}" for better, after in found.items())
+    only = f"only {only}; else " if found else ""
     return f"{_listed([row.name for row in group])} ({only}no result: {', or '.join(reasons)})"
 
 

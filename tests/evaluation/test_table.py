@@ -121,7 +121,8 @@ def test_every_order_that_is_stated_holds_for_its_pair_alone(seed: int) -> None:
     stated = {
         (a, b) for i, group in enumerate(groups) for a in group for rest in groups[i + 1 :] for b in rest
     }
-    stated |= set(re.findall(r"(\w) before (\w)", text))
+    for better, worse in re.findall(r"(\w) before ((?:\w, )*(?:\w and )?\w)\b", text):
+        stated |= {(better, name) for name in re.split(", | and ", worse)}
     assert sorted(name for group in groups for name in group) == list("abcde")
     alone = {
         (a.name, b.name) for a in rows for b in rows if a != b and order(a, b) == f"{a.name}, then {b.name}"
