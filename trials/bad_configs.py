@@ -162,6 +162,15 @@ _CONTENTS: dict[str, str | bytes] = {
     "an unknown kind of network": DIFFUSION + "network: {kind: unett}\n",
     "a word for a network": DIFFUSION + "network: unet\n",
     "two settings that contradict each other": VAE + "  output: tanh\n  reconstruction: bce\n",
+    "zero terminal SNR with epsilon": DIFFUSION + "zero_terminal_snr: true\n",
+    "a straight path with epsilon": DIFFUSION + "schedule: straight\n",
+    "min-SNR on a path to pure noise": DIFFUSION
+    + "schedule: straight\n  prediction_type: flow_prediction\n  min_snr_gamma: 5\n",
+    "guidance without classes": DIFFUSION + "guidance_scale: 2\n",
+    "eta for another sampler": DIFFUSION + "sampler: heun\n  eta: 0.5\n",
+    "an unknown sampler": DIFFUSION + "sampler: dpm\n",
+    "an unknown spacing": DIFFUSION + "timestep_spacing: trailling\n",
+    "more levels of attention than levels": DIFFUSION + "network: {kind: unet, attention_levels: 3}\n",
     "more sampling than training steps": DIFFUSION + "num_train_timesteps: 10\n  num_inference_steps: 11\n",
     "classes for a network that knows none": DIFFUSION + "network: {kind: naive}\n  num_classes: 10\n",
     # YAML of a kind that no config needs
