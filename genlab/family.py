@@ -167,13 +167,20 @@ def device_of(networks: nn.ModuleDict) -> torch.device:
 def choose_labels(
     num_classes: int | None, n: int, labels: Tensor | None, generator: torch.Generator | None
 ) -> Tensor | None:
-    """The labels that ``sample`` works with: checked if given, drawn if the model needs some."""
+    """The labels that ``sample`` works with: checked if given, drawn if the model needs some.
+
+    Raises:
+        GenlabError: labels on an unconditional model, of another kind or length, or out of range.
+    """
     if num_classes is None:
         if labels is not None:
             raise GenlabError("this model is unconditional: it was trained without labels, leave them out")
         return None
     if labels is None:
         return torch.randint(num_classes, (n,), generator=generator)
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
+        kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+        raise GenlabError(f"labels should be a tensor of int64, torch.tensor([3, 8]) say, got {kind}")
     if labels.shape != (n,):
         raise GenlabError(f"labels should be of shape ({n},), one per image, got {tuple(labels.shape)}")
     wrong = labels[(labels < 0) | (labels >= num_classes)]

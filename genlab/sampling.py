@@ -33,8 +33,11 @@ def sample_in_batches(
         batch_size: how many at once: memory stays bounded by it.
 
     Raises:
-        GenlabError: a number of steps that the model cannot make; labels as for ``Family.sample``.
+        GenlabError: no image asked for; a number of steps that the model cannot make; labels as for
+            ``Family.sample``.
     """
+    if n < 1:
+        raise GenlabError(f"n should be at least 1, got {n}")
     generator = torch.Generator().manual_seed(seed)
     if isinstance(labels, int):
         labels = torch.full((n,), labels)

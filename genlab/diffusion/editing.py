@@ -31,7 +31,7 @@ def noised_start(
         GenlabError: a time that there is not, or more steps than times.
     """
     total = schedule.num_train_timesteps
-    if not 0 <= t_start < total:
+    if not isinstance(t_start, int) or not 0 <= t_start < total:
         raise GenlabError(f"t_start should be in 0..{total - 1}, got {t_start}")
     pairs = timestep_pairs(t_start + 1, steps)
     noise = torch.randn(images.shape, generator=generator).to(images)
@@ -42,8 +42,9 @@ def inpainting(denoise: Denoiser, images: Tensor, known: Tensor) -> Denoiser:
     """A denoiser that is never in doubt about some of the pixels, for any sampler.
 
     What it expects at the end is right where the image is known; everywhere else it is the model's
-    guess, which sees the known part in x_t and joins on to it (Lugmayr et al. 2022, arXiv:2201.09865,
-    equation 8, without their repetitions).
+    guess, which sees the known part in x_t and joins on to it. (Lugmayr et al. 2022, arXiv:2201.09865, put
+    a noised copy of the known part into x_t instead, and repeat steps; with the image that is expected in
+    its place no sampler needs to know.)
 
     Args:
         denoise: as ``genlab.diffusion.samplers.denoiser`` makes one.

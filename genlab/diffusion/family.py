@@ -1,6 +1,7 @@
 """The diffusion model as a family: one network, a schedule, a sampler."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -93,7 +94,7 @@ class DiffusionConfig(Settings):
     network: Annotated[NaiveConfig | MLPConfig | UNetConfig, Field(discriminator="kind")] = Field(
         UNetConfig(), description="the network that makes the prediction"
     )
-    num_train_timesteps: int = Field(1000, ge=1, description="T, noise levels in training")
+    num_train_timesteps: int = Field(1000, ge=1, le=100_000, description="T, noise levels in training")
     schedule: ScheduleName = Field("cosine", description="how the noise grows; straight: flow matching")
     zero_terminal_snr: bool = Field(False, description="bend the schedule so that it ends in pure noise")
     prediction_type: PredictionType = Field("epsilon", description="what the network says")
@@ -207,7 +208,8 @@ class Diffusion:
             guidance_scale: other than the config's.
 
         Raises:
-            GenlabError: guidance below 0, or without classes or labels; a class that there is not.
+            GenlabError: guidance below 0 or not finite, or without classes or labels; a class that there is
+                not.
         """
         network = self.networks["denoiser"]
         if labels is not None:
@@ -219,8 +221,8 @@ class Diffusion:
             return lambda x, t: network(x, t, None if null is None else torch.full_like(t, null))
         scale = self.config.guidance_scale if guidance_scale is None else guidance_scale
         scale = GUIDANCE if scale is None else scale
-        if scale < 0:
-            raise GenlabError(f"guidance_scale should be at least 0, got {scale}")
+        if not 0 <= scale < inf:
+            raise GenlabError(f"guidance_scale should be at least 0 and finite, got {scale}")
         return guided(network, labels.to(device_of(self.networks)), self.num_classes, scale)
 
     def denoiser(self, labels: Tensor | None = None, guidance_scale: float | None = None) -> Denoiser:
@@ -286,6 +288,8 @@ class Diffusion:
         Raises:
             GenlabError: as ``Family.sample``; more steps than T; guidance without classes.
         """
+        if n < 1:
+            raise GenlabError(f"n should be at least 1, got {n}")
         x = torch.randn(n, *IMAGE_SHAPE, generator=generator).to(device_of(self.networks))
         labels = choose_labels(self.num_classes, n, labels, generator)
         denoise, pairs = self.denoiser(labels, guidance_scale), self.pairs(num_inference_steps, spacing)
@@ -356,7 +360,6 @@ class Diffusion:
         Raises:
             GenlabError: as ``trajectory``; images or a mask of another shape.
         """
-        images = _checked(images).to(device_of(self.networks))
         if known.dtype != torch.bool or known.shape not in (images.shape, IMAGE_SHAPE[1:]):
             raise GenlabError(
                 f"known should be bool, {IMAGE_SHAPE[1:]} or {tuple(images.shape)}, "
@@ -364,14 +367,20 @@ class Diffusion:
             )
         if labels is not None:
             choose_labels(self.num_classes, len(images), labels, None)
+        images = _checked(images, known).to(device_of(self.networks))
         denoise = inpainting(self.denoiser(labels, guidance_scale), images, known.to(images.device))
         x = torch.randn(images.shape, generator=generator).to(images)
         yield from self.walk(denoise, x, self.pairs(num_inference_steps), generator=generator)
 
 
-def _checked(images: Tensor) -> Tensor:
-    """The images, if they have the shape of images."""
-    if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE:
+def _checked(images: Tensor, known: Tensor | None = None) -> Tensor:
+    """The images in float32, if they are images; what stands in pixels that are not known does not matter."""
+    if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or not len(images):
         height, width = IMAGE_SHAPE[1:]
         raise GenlabError(f"images should be (N, 1, {height}, {width}), got {tuple(images.shape)}")
+    if not images.is_floating_point():
+        raise GenlabError(f"images should be floats in [-1, 1], got {images.dtype}: genlab.data.to_signed")
+    images = images.float() if known is None else torch.where(known, images.float(), -1.0)
+    if not (images.abs() <= 1).all():
+        raise GenlabError("images should be in [-1, 1], and finite: genlab.data.to_signed makes them so")
     return images

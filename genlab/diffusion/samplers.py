@@ -72,6 +72,8 @@ def ddpm(
 ) -> Iterator[SamplerStep]:
     """Ancestral sampling: draw each x_prev from q(x_prev | x_t, x_start) (Ho et al. 2020, equations 6, 7).
 
+    One step of it is ``p_sample`` elsewhere.
+
     Args:
         denoise: as ``denoiser`` makes one.
         x: noise at the first of the times, (N, 1, 28, 28): x_T.
@@ -103,7 +105,7 @@ def ddim(
     eta: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Iterator[SamplerStep]:
-    """Denoising diffusion implicit models (Song et al. 2021, equation 12; ``p_sample`` elsewhere).
+    """Denoising diffusion implicit models (Song et al. 2021, equation 12).
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -157,7 +159,7 @@ def dpm_solver_pp(
 
 @torch.no_grad()
 def euler(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -> Iterator[SamplerStep]:
-    """Straight steps along the flow (Liu et al. 2022, arXiv:2209.03003, equation 1).
+    """Straight steps along the flow (Liu et al. 2022, arXiv:2209.03003, section 2.1).
 
     Any schedule becomes the straight one when x is divided by signal + spread; there
     dx / d spread = noise - x_start. A step along it is the step of DDIM.

@@ -9,12 +9,12 @@ from image to noise, flow matching keeps signal + spread = 1, the straight line.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, did_you_mean
 
 PredictionType = Literal["epsilon", "sample", "v_prediction", "flow_prediction"]
 ScheduleName = Literal["linear", "cosine", "sigmoid", "straight"]
@@ -116,7 +116,16 @@ def make_schedule(
         num_train_timesteps: T.
         zero_terminal_snr: bend a diffusion so that at T - 1 nothing is left of the image, which is what
             sampling starts from (Lin et al. 2023, arXiv:2305.08891, algorithm 1). The straight one is so.
+
+    Raises:
+        GenlabError: an unknown name, or fewer than one step.
     """
+    if name not in get_args(ScheduleName):
+        raise GenlabError(f"unknown schedule {name!r}: {did_you_mean(name, get_args(ScheduleName))}")
+    if not isinstance(num_train_timesteps, int) or num_train_timesteps < 1:
+        raise GenlabError(
+            f"num_train_timesteps should be a whole number, at least 1, got {num_train_timesteps}"
+        )
     if name == "straight":
         spread = torch.arange(1, num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
         return NoiseSchedule(1 - spread, spread)
@@ -144,7 +153,8 @@ def linear_betas(num_train_timesteps: int) -> Tensor:
     Without the scaling a short process would end with much of the image still there.
     """
     scale = max(1.0, 1000 / num_train_timesteps)
-    betas = torch.linspace(1e-4, 0.02, num_train_timesteps, dtype=torch.float64) * scale
+    # From the end, so that a single step is the largest: it, too, should end in noise.
+    betas = torch.linspace(0.02, 1e-4, num_train_timesteps, dtype=torch.float64).flip(0) * scale
     return betas.clamp(max=0.999)
 
 
@@ -156,7 +166,7 @@ def cosine_betas(num_train_timesteps: int) -> Tensor:
 
 
 def sigmoid_betas(num_train_timesteps: int) -> Tensor:
-    """alphas_cumprod falls like a sigmoid from 3 to -3 (Jabri et al. 2022, arXiv:2212.11972, algorithm 1)."""
+    """alphas_cumprod falls like a sigmoid from 3 to -3 (Jabri et al. 2022, arXiv:2212.11972, figure 8)."""
     t = torch.linspace(0, 1, num_train_timesteps + 1, dtype=torch.float64)
     falling = torch.sigmoid(3 - 6 * t)
     return _betas_of((falling - falling[-1]) / (falling[0] - falling[-1]))

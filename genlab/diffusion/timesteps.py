@@ -26,7 +26,7 @@ def timestep_pairs(
         GenlabError: fewer than 1 or more than T steps, a spacing that there is not.
     """
     total, n = num_train_timesteps, num_inference_steps
-    if not 1 <= n <= total:
+    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= total:
         raise GenlabError(f"num_inference_steps should be in 1..{total}, got {n}")
     if spacing == "trailing":
         times = np.rint(total * np.arange(n, 0, -1) / n) - 1

@@ -13,7 +13,7 @@ def show_source(*objects: Callable[..., Any]) -> None:
     """Display the source of functions, classes or methods, each under the file and line it stands in."""
     from IPython.display import Markdown, display
 
-    for thing in objects:
+    for thing in map(inspect.unwrap, objects):  # what a decorator like no_grad has wrapped, not the wrapper
         source, line = inspect.getsourcelines(thing)
         path = Path(inspect.getsourcefile(thing) or "")
         place = path.relative_to(project_dir()) if path.is_relative_to(project_dir()) else path.name

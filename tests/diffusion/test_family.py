@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -104,7 +105,7 @@ def test_classes_are_never_hidden_in_sampling_even_in_train_mode() -> None:
 
 def test_guidance_away_from_a_class_is_refused(labels: Tensor) -> None:
     family, _ = spied(num_classes=10)
-    with pytest.raises(GenlabError, match=r"guidance_scale should be at least 0, got -1\.0"):
+    with pytest.raises(GenlabError, match=r"at least 0 and finite, got -1\.0"):
         family.predictor(labels, -1.0)
 
 
@@ -300,3 +301,57 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
 def test_settings_that_contradict_each_other_are_named(wrong: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         DiffusionConfig.model_validate(wrong)
+
+
+# --- wrong arguments in Python ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("images", "complaint"),
+    [
+        (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "floats in .*got torch.uint8: genlab.data.to_signed"),
+        (torch.zeros(2, 1, 28, 28, dtype=torch.bool), "got torch.bool"),
+        (torch.full((2, 1, 28, 28), 200.0), r"should be in \[-1, 1\], and finite"),
+        (torch.full((2, 1, 28, 28), nan), "and finite"),
+        (torch.zeros(2, 28, 28), r"should be \(N, 1, 28, 28\), got \(2, 28, 28\)"),
+    ],
+)
+def test_images_that_are_none_are_refused(images: Tensor, complaint: str) -> None:
+    family = small()
+    with pytest.raises(GenlabError, match=complaint):
+        next(family.edit(images, t_start=3))
+    with pytest.raises(GenlabError, match=complaint):
+        next(family.inpaint(images, torch.ones(28, 28, dtype=torch.bool)))
+
+
+def test_images_of_any_precision_are_taken_and_unknown_pixels_may_be_anything() -> None:
+    family = small()
+    for dtype in (torch.float16, torch.float64):
+        images = torch.zeros(2, 1, 28, 28, dtype=dtype)
+        assert next(family.edit(images, t_start=3)).x.dtype == torch.float32
+    unknown = torch.zeros(28, 28, dtype=torch.bool)
+    *_, last = family.inpaint(torch.full((2, 1, 28, 28), nan), unknown)
+    assert last.x.isfinite().all()
+
+
+@pytest.mark.parametrize("scale", [nan, inf, -0.5])
+def test_a_guidance_that_is_no_number_of_use_is_refused(scale: float) -> None:
+    family = small(num_classes=10)
+    with pytest.raises(GenlabError, match="at least 0 and finite"):
+        next(family.trajectory(2, guidance_scale=scale))
+
+
+@pytest.mark.parametrize("labels", [torch.zeros(2), torch.zeros(2, dtype=torch.bool), [3, 8]])
+def test_labels_are_whole_numbers_in_a_tensor(labels: Any) -> None:
+    with pytest.raises(GenlabError, match="labels should be a tensor of int64"):
+        small(num_classes=10).sample(2, labels=labels)
+
+
+def test_numbers_of_images_and_steps_and_times_are_whole() -> None:
+    family: Any = small()
+    with pytest.raises(GenlabError, match="n should be at least 1, got 0"):
+        family.sample(0)
+    with pytest.raises(GenlabError, match=r"num_inference_steps should be in 1..20, got 2.5"):
+        next(family.trajectory(1, num_inference_steps=2.5))
+    with pytest.raises(GenlabError, match=r"t_start should be in 0..19, got 3.0"):
+        next(family.edit(torch.zeros(1, 1, 28, 28), t_start=3.0))

@@ -255,3 +255,17 @@ def test_the_schedule_stays_float32_under_autocast(x_start: Tensor, noise: Tenso
             == torch.float32
         )
         assert schedule.target(x_start, noise, 500, "v_prediction").dtype == torch.float32
+
+
+def test_a_single_step_ends_in_noise() -> None:
+    for name in NAMES:
+        assert make_schedule(name, 1).alphas_cumprod.item() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "complaint"),
+    [("lineer", 10, "did you mean 'linear'"), ("cosine", 0, "at least 1"), ("straight", 2.5, "at least 1")],
+)
+def test_schedules_that_there_are_not(name: Any, steps: Any, complaint: str) -> None:
+    with pytest.raises(GenlabError, match=complaint):
+        make_schedule(name, steps)

@@ -8,6 +8,7 @@ import pytest
 import genlab.vae.loss
 from genlab.config import project_dir
 from genlab.data import Dataset
+from genlab.diffusion.samplers import ddim
 from genlab.teach import show_source
 
 Displayed = list[tuple[Any, dict[str, Any]]]
@@ -31,6 +32,11 @@ def test_a_method_is_shown_without_its_indentation(displayed: Displayed) -> None
     assert method.startswith("def batches(\n    self")
     assert method.removesuffix("\n```") == textwrap.dedent(inspect.getsource(Dataset.batches)).rstrip()
     assert displayed[1][0].data.split("```python\n")[1].startswith("@dataclass(frozen=True)\nclass Dataset:")
+
+
+def test_what_a_decorator_wraps_is_shown_where_it_stands(displayed: Displayed) -> None:
+    show_source(ddim)
+    assert displayed[0][0].data.startswith("`genlab/diffusion/samplers.py`, line ")
 
 
 def test_code_of_another_package_is_named_by_its_file(displayed: Displayed) -> None:
