@@ -93,9 +93,13 @@ def test_weights_are_the_papers(name: ScheduleName, gamma: float) -> None:
     schedule = make_schedule(name, 100)
     snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
     least = snr.clamp(max=gamma)
-    expected = {"epsilon": least / snr, "sample": least, "v_prediction": least / (snr + 1)}
+    expected: dict[PredictionType, Tensor] = {
+        "epsilon": least / snr,
+        "sample": least,
+        "v_prediction": least / (snr + 1),
+    }
     for kind, weights in expected.items():
-        torch.testing.assert_close(min_snr_weights(schedule, kind, gamma), weights)  # type: ignore[arg-type]
+        torch.testing.assert_close(min_snr_weights(schedule, kind, gamma), weights)
     if gamma == 1e9:
         torch.testing.assert_close(min_snr_weights(schedule, "sample", gamma), snr)
         torch.testing.assert_close(min_snr_weights(schedule, "epsilon", gamma), torch.ones_like(snr))
