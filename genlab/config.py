@@ -80,6 +80,9 @@ class TrainConfig(Settings):
         1, ge=1, description="batches whose gradients are averaged before a step"
     )
     lr: float = Field(1e-3, gt=0, description="Adam's learning rate")
+    lr_factors: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="of networks that learn faster or slower: {discriminator: 4} learns at 4 lr"
+    )
     lr_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls towards 0")
     lr_warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate rises from 0")
     adam_betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(

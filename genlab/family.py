@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.config import Settings
+from genlab.data import Dataset
 from genlab.errors import GenlabError
 
 IMAGE_SHAPE = (1, 28, 28)
@@ -134,11 +135,31 @@ class Walks(Family, Protocol):
 
 
 @runtime_checkable
+class Finishes(Family, Protocol):
+    """A family with something left to do when all steps are made: a VAE fits its prior."""
+
+    def finish(self, dataset: Dataset) -> None:
+        """Called once, in eval mode, with the weights that samples are drawn from.
+
+        What it changes has to be in the networks' parameters or buffers, so that checkpoints hold it.
+
+        Args:
+            dataset: what the model was trained on.
+        """
+        ...
+
+
+@runtime_checkable
 class Bounds(Family, Protocol):
     """A family that can say how likely an image is, at least: VAE."""
 
     def nats(
-        self, images: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        *,
+        k: int = 1,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """An upper bound on -log p(x) of each image, in nats per image; on -log p(x | label) with labels.
 
@@ -148,6 +169,7 @@ class Bounds(Family, Protocol):
         Args:
             images: float32 in [-1, 1], (N, 1, 28, 28); a batch, as it is computed in one go.
             labels: int64 (N,), needed by a conditional model.
+            k: guesses at what made each image; the more, the tighter the bound.
             generator: a CPU generator: the same one draws the same noise on any device.
 
         Returns:

@@ -34,6 +34,15 @@ class Config(Settings):
             raise ValueError("train.half_size_steps needs a network that takes any size: the diffusion UNet")
         return self
 
+    @model_validator(mode="after")
+    def _batch_norm_needs_a_batch(self) -> "Config":
+        if isinstance(self.model, GANConfig) and self.model.batch_norm and self.train.batch_size == 1:
+            raise ValueError(
+                "train.batch_size 1 leaves batch norm nothing to compare an image with: use at least 2, or "
+                "network.generator_norm none"
+            )
+        return self
+
 
 def config_names() -> list[str]:
     """The configs that come with the package."""

@@ -24,7 +24,7 @@ from genlab.zoo import config_names, load_config
 from tests.evaluation.conftest import glances
 from trials.bad_folders import good_folder
 
-SMALL = ["--set", "model.hidden_dim=16", "--set", "train.max_steps=2", "--set", "train.batch_size=8"]
+SMALL = ["--set", "model.network.hidden_dim=16", "--set", "train.max_steps=2", "--set", "train.batch_size=8"]
 
 
 @dataclass
@@ -58,7 +58,7 @@ def genlab_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.fixture
 def run(dataset: Dataset, tmp_path: Path) -> Path:
     """The folder of a tiny unconditional model."""
-    config = load_config("vae", {"model.hidden_dim": 16, "train.max_steps": 1})
+    config = load_config("vae", {"model.network.hidden_dim": 16, "train.max_steps": 1})
     fit(config, dataset, tmp_path / "run")
     return tmp_path / "run"
 
@@ -66,7 +66,7 @@ def run(dataset: Dataset, tmp_path: Path) -> Path:
 @pytest.fixture
 def conditional(dataset: Dataset, tmp_path: Path) -> Path:
     """The folder of a tiny class-conditional model."""
-    overrides = {"model.hidden_dim": 16, "model.num_classes": 10, "train.max_steps": 1}
+    overrides = {"model.network.hidden_dim": 16, "model.num_classes": 10, "train.max_steps": 1}
     fit(load_config("gan", overrides), dataset, tmp_path / "conditional")
     return tmp_path / "conditional"
 
@@ -93,7 +93,7 @@ def test_train_leaves_a_run_that_sample_draws_from(genlab_: Genlab, tmp_path: Pa
 
 def test_train_takes_a_path_and_the_datas_folder(genlab_: Genlab, mnist_root: Path, tmp_path: Path) -> None:
     (tmp_path / "my.yaml").write_text(
-        "model: {family: gan, hidden_dim: 8}\ntrain: {dataset: mnist, batch_size: 4, epochs: 1}\n"
+        "model: {family: gan, network: {kind: mlp, hidden_dim: 8}}\ntrain: {dataset: mnist, batch_size: 4, epochs: 1}\n"
     )
     done = genlab_(
         "train", "--config", tmp_path / "my.yaml", "--run", tmp_path / "run", "--data-root", mnist_root
@@ -340,7 +340,7 @@ def test_a_loss_that_is_not_finite(genlab_: Genlab, tmp_path: Path) -> None:
         "--set",
         "train.epochs=1",
         "--set",
-        "model.hidden_dim=16",
+        "model.network.hidden_dim=16",
     ]
     done = genlab_("train", "--config", "vae", "--run", tmp_path / "run", *options)
     assert done.code == 2

@@ -48,7 +48,7 @@ def one_yardstick(yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch) -> None
 
 def train(folder: Path, config: str = "vae", **settings: object) -> Path:
     """A tiny run on the digits."""
-    narrow = DIFFUSION if config == "diffusion-mlp" else {"model.hidden_dim": 8}
+    narrow = DIFFUSION if config == "diffusion-mlp" else {"model.network.hidden_dim": 8}
     overrides = narrow | {"train.max_steps": 1} | {k.replace("__", "."): v for k, v in settings.items()}
     fit(load_config(config, overrides), load_dataset("digits", "train"), folder)
     return folder

@@ -303,7 +303,7 @@ def test_a_plain_no_is_a_word_where_no_is_a_choice(value: str, file: Path) -> No
 
 @pytest.mark.parametrize("value", [2**63, "9" * 30, -(10**30)])
 def test_numbers_that_no_tensor_holds(value: object, file: Path) -> None:
-    assert "hidden_dim" in error_in(file, VAE, {"model.hidden_dim": value})
+    assert "hidden_dim" in error_in(file, VAE, {"model.network.hidden_dim": value})
 
 
 def test_a_byte_order_mark_and_windows_lines_are_read(file: Path) -> None:

@@ -45,7 +45,7 @@ def quick_judges(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tiny runs on the digits: a VAE, and a GAN that is told the class."""
     path = tmp_path_factory.mktemp("runs")
-    train, tiny = load_dataset("digits", "train"), {"model.hidden_dim": 16, "train.max_steps": 2}
+    train, tiny = load_dataset("digits", "train"), {"model.network.hidden_dim": 16, "train.max_steps": 2}
     fit(load_config("vae", tiny), train, path / "vae")
     fit(load_config("gan", tiny | {"model.num_classes": 10}), train, path / "gan")
     return path
@@ -110,7 +110,7 @@ def test_the_same_call_gives_the_same_figures(folder: Path, yardstick: Yardstick
 def test_an_autoencoder_has_no_nats() -> None:
     test = load_dataset("digits", "test")
     vae, autoencoder = (
-        build(load_config("vae", {"model.hidden_dim": 16, "model.beta": beta})) for beta in (1, 0)
+        build(load_config("vae", {"model.network.hidden_dim": 16, "model.beta": beta})) for beta in (1, 0)
     )
     assert nats(autoencoder, test) == []  # type: ignore[arg-type]
     [figure] = nats(vae, test)  # type: ignore[arg-type]
@@ -122,7 +122,7 @@ def test_an_autoencoder_has_no_nats() -> None:
 def test_where_the_data_of_a_run_is(folder: Path, tmp_path: Path) -> None:
     assert data_of(folder / "vae") == ("digits", None)
     train = load_dataset("digits", "train")
-    config = load_config("vae", {"model.hidden_dim": 8, "train.max_steps": 1})
+    config = load_config("vae", {"model.network.hidden_dim": 8, "train.max_steps": 1})
     fit(config, train, tmp_path / "run", data_root=tmp_path)
     assert data_of(tmp_path / "run") == ("digits", str(tmp_path))
     (tmp_path / "run" / SUMMARY).unlink()

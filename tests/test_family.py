@@ -16,8 +16,8 @@ from genlab.family import (
 from genlab.zoo import build, config_names, load_config
 
 SMALL = {
-    "vae": {"model.hidden_dim": 16},
-    "gan": {"model.hidden_dim": 16},
+    "vae": {"model.network.hidden_dim": 16},
+    "gan": {"model.network.hidden_dim": 16},
     "diffusion": {"model.num_inference_steps": 2},
 }
 

@@ -28,8 +28,8 @@ from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, SHEET, SHEETS, SUM
 from genlab.zoo import Config, build, load_config
 
 FAST: dict[str, dict[str, object]] = {  # the same models, narrower
-    "vae": {"model.hidden_dim": 16},
-    "gan": {"model.hidden_dim": 16},
+    "vae": {"model.network.hidden_dim": 16},
+    "gan": {"model.network.hidden_dim": 16},
     "diffusion": {
         "model.network.channels": [4, 8],
         "model.num_train_timesteps": 20,
@@ -159,7 +159,9 @@ def test_names_will_do_for_config_and_data(
     monkeypatch.setattr("genlab.runs.load_dataset", lambda *_: dataset)
     monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.yaml").write_text("model: {family: vae, hidden_dim: 8}\ntrain: {epochs: 1}\n")
+    (tmp_path / "small.yaml").write_text(
+        "model: {family: vae, network: {kind: mlp, hidden_dim: 8}}\ntrain: {epochs: 1}\n"
+    )
     genlab.fit(tmp_path / "small.yaml", "digits", tmp_path / "runs" / "mine")
     assert repr(dataset) in capsys.readouterr().out
     assert genlab.resume("mine")[1][-1].step == 1

@@ -62,7 +62,7 @@ def test_a_path_is_a_config_too(tmp_path: Path) -> None:
 
 def test_the_seed_decides_the_initial_weights() -> None:
     def weights(seed: int) -> list[torch.Tensor]:
-        config = load_config("gan", {"model.hidden_dim": 16, "train.seed": seed})
+        config = load_config("gan", {"model.network.hidden_dim": 16, "train.seed": seed})
         return list(build(config).networks.state_dict().values())
 
     assert all(torch.equal(a, b) for a, b in zip(weights(1), weights(1), strict=True))

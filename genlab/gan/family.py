@@ -1,30 +1,132 @@
 """The GAN as a family: two networks, two losses, stepped in turn."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from genlab.config import Settings
 from genlab.data import to_unit
 from genlab.errors import GenlabError
 from genlab.family import IMAGE_SHAPE, Loss, choose_labels, device_of
-from genlab.gan.loss import discriminator_loss, generator_loss
-from genlab.gan.model import Discriminator
+from genlab.gan.loss import (
+    Game,
+    decision_boundary,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    slope_penalty,
+)
+from genlab.gan.model import Conditioning, conv_discriminator, mlp_discriminator, with_spectral_norm
+from genlab.nn.convnet import ConvDecoder
 from genlab.nn.mlp import Activation, MLPDecoder
+
+TWO_TARGETS = ("non_saturating", "least_squares")  # the games that aim at a number, which can be smoothed
+
+
+class MLPConfig(Settings):
+    """One hidden layer in each player."""
+
+    kind: Literal["mlp"] = "mlp"
+    hidden_dim: int = Field(400, ge=1, description="width of both hidden layers")
+    activation: Activation = Field("leaky_relu", description="after the hidden layers")
+
+
+class DCGANConfig(Settings):
+    """Two transposed convolutions against two convolutions (Radford et al. 2015)."""
+
+    kind: Literal["dcgan"] = "dcgan"
+    channels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
+        (32, 64), description="widths at 14x14 and at 7x7, of both players"
+    )
+    generator_norm: Literal["batch", "none"] = Field("batch", description="of the generator's maps")
+    discriminator_norm: Literal["batch", "none"] = Field("none", description="of the discriminator's maps")
 
 
 class GANConfig(Settings):
-    """A GAN of two MLPs; the defaults are the reference design's."""
+    """A GAN of convolutions or MLPs, and the game that it plays."""
 
     family: Literal["gan"] = "gan"
-    hidden_dim: int = Field(400, ge=1, description="width of both hidden layers")
-    latent_dim: int = Field(20, ge=1, description="width of the code")
-    activation: Activation = Field("leaky_relu", description="after the hidden layers")
+    network: Annotated[MLPConfig | DCGANConfig, Field(discriminator="kind")] = Field(
+        DCGANConfig(), description="generator and discriminator"
+    )
+    latent_dim: int = Field(64, ge=1, description="width of the code")
+    loss: Game = Field("non_saturating", description="the game: see genlab.gan.loss")
     label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="one-sided, on real images only")
+    r1: float | None = Field(
+        None, ge=0, description="weight of the slope at real images; none: 1 for relativistic, else 0"
+    )
+    r2: float | None = Field(
+        None, ge=0, description="weight of the slope at fakes; none: 1 for relativistic, else 0"
+    )
+    slope_penalty: float | None = Field(
+        None, ge=0, description="weight of (slope - 1)^2 between real and fake, wgan_gp only; none: 10"
+    )
+    spectral_norm: bool = Field(False, description="bound the discriminator's slope by its weights")
     num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")
+    conditioning: Conditioning = Field("projection", description="how the discriminator is told the class")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "GANConfig":
+        if self.label_smoothing and self.loss not in TWO_TARGETS:
+            raise ValueError(
+                f"label_smoothing needs a target to smooth: loss {' or '.join(TWO_TARGETS)}, not {self.loss}"
+            )
+        if self.slope_penalty is not None and self.loss != "wgan_gp":
+            raise ValueError(f"slope_penalty belongs to loss wgan_gp: use r1 and r2 with {self.loss}")
+        batch_norm = isinstance(self.network, DCGANConfig) and self.network.discriminator_norm == "batch"
+        if batch_norm and any(self.penalties):
+            raise ValueError(
+                "a gradient penalty asks for each image's own slope, which batch norm mixes with others': "
+                "set network.discriminator_norm to none"
+            )
+        return self
+
+    @property
+    def batch_norm(self) -> bool:
+        """Whether either player normalises over the batch."""
+        network = self.network
+        return isinstance(network, DCGANConfig) and "batch" in (
+            network.generator_norm,
+            network.discriminator_norm,
+        )
+
+    @property
+    def penalties(self) -> tuple[float, float, float]:
+        """The weights of R1, R2 and the slope penalty, chosen or the game's own."""
+        usual = 1.0 if self.loss == "relativistic" else 0.0
+        slope = 10.0 if self.loss == "wgan_gp" and self.slope_penalty is None else self.slope_penalty or 0.0
+        return usual if self.r1 is None else self.r1, usual if self.r2 is None else self.r2, slope
+
+
+def build_networks(config: GANConfig) -> nn.ModuleDict:
+    """The two players that the settings ask for."""
+    network, classes = config.network, config.num_classes
+    generator: nn.Module
+    if isinstance(network, MLPConfig):
+        hidden = network.activation
+        generator = MLPDecoder(
+            config.latent_dim, network.hidden_dim, IMAGE_SHAPE, num_classes=classes, hidden=hidden
+        )
+        discriminator = mlp_discriminator(network.hidden_dim, classes, hidden, config.conditioning)
+    else:
+        generator = ConvDecoder(
+            config.latent_dim,
+            network.channels,
+            num_classes=classes,
+            batch_norm=network.generator_norm == "batch",
+        )
+        discriminator = conv_discriminator(
+            network.channels,
+            classes,
+            conditioning=config.conditioning,
+            batch_norm=network.discriminator_norm == "batch",
+        )
+    if config.spectral_norm:
+        with_spectral_norm(discriminator)
+    return nn.ModuleDict({"generator": generator, "discriminator": discriminator})
 
 
 class GAN:
@@ -33,40 +135,55 @@ class GAN:
     def __init__(self, config: GANConfig) -> None:
         self.config = config
         self.num_classes = config.num_classes
-        self.networks = nn.ModuleDict(
-            {
-                "generator": MLPDecoder(
-                    config.latent_dim,
-                    config.hidden_dim,
-                    IMAGE_SHAPE,
-                    num_classes=config.num_classes,
-                    hidden=config.activation,
-                ),
-                "discriminator": Discriminator(config.hidden_dim, config.num_classes, config.activation),
-            }
-        )
+        self.networks = build_networks(config)
 
     def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
         """First the discriminator's loss, then, against the one just stepped, the generator's.
 
         Logged: the two losses, and how often the discriminator is right on real and on fake images.
+
+        Raises:
+            GenlabError: one image in training, where batch norm has nothing to compare it with.
         """
-        discriminator = self.networks["discriminator"]
-        z = torch.randn(len(images), self.config.latent_dim, device=images.device)
+        if len(images) == 1 and self.networks.training and self.config.batch_norm:
+            raise GenlabError("batch norm compares images with each other: a batch needs at least two")
+        discriminator, config = self.networks["discriminator"], self.config
+        z = torch.randn(len(images), config.latent_dim, device=images.device)
         fake = torch.tanh(self.networks["generator"](z, labels))
 
         real_logits = discriminator(images, labels)
         fake_logits = discriminator(fake.detach(), labels)  # no gradient for the generator here
-        loss = discriminator_loss(real_logits, fake_logits, self.config.label_smoothing)
+        loss = discriminator_loss(real_logits, fake_logits, config.label_smoothing, config.loss)
+        boundary = decision_boundary(real_logits, fake_logits, config.loss)
         logged = {
             "discriminator": loss.detach(),
-            "real_accuracy": (real_logits > 0).float().mean(),
-            "fake_accuracy": (fake_logits < 0).float().mean(),
+            "real_accuracy": (real_logits > boundary).float().mean(),
+            "fake_accuracy": (fake_logits < boundary).float().mean(),
         }
-        yield Loss("discriminator", loss, logged)
+        yield Loss("discriminator", loss + self._penalty(images, fake.detach(), labels), logged)
 
-        loss = generator_loss(discriminator(fake, labels))
+        fake_logits = discriminator(fake, labels)
+        real_logits = discriminator(images, labels) if config.loss == "relativistic" else real_logits
+        loss = generator_loss(fake_logits, real_logits.detach(), config.loss)
         yield Loss("generator", loss, {"generator": loss.detach()})
+
+    def _penalty(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor | float:
+        """What the discriminator pays for its slope, as the config weighs it."""
+        r1, r2, slope = self.config.penalties
+
+        def judge(images: Tensor) -> Tensor:
+            logits: Tensor = self.networks["discriminator"](images, labels)
+            return logits
+
+        penalty: Tensor | float = 0.0
+        with torch.enable_grad():  # the slope is needed to measure a loss, too
+            if r1:
+                penalty = penalty + r1 / 2 * gradient_penalty(judge, real)
+            if r2:
+                penalty = penalty + r2 / 2 * gradient_penalty(judge, fake)
+            if slope:
+                penalty = penalty + slope * slope_penalty(judge, real, fake)
+        return penalty
 
     @property
     def latent_dim(self) -> int:

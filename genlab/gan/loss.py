@@ -1,38 +1,94 @@
-"""The two sides of the game, on logits (Goodfellow et al. 2014, equation 1 and section 3).
+"""The two sides of the game, on logits: five games that the literature plays, side by side.
 
-Everything is written with ``binary_cross_entropy_with_logits``: the sigmoid and the logarithm as one
+What the detective D says is a logit: positive for "real". Where a probability is meant, everything is
+written with ``softplus`` or ``binary_cross_entropy_with_logits``, the sigmoid and the logarithm as one
 function. Apart, a confident detective gives log(0), and training ends in NaN.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Game = Literal["non_saturating", "least_squares", "hinge", "wgan_gp", "relativistic"]
 
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Call the real real and the fake fake: -log D(x) - log(1 - D(G(z))), each averaged over the batch.
+
+def discriminator_loss(
+    real_logits: Tensor,
+    fake_logits: Tensor,
+    label_smoothing: float = 0.0,
+    game: Game = "non_saturating",
+) -> Tensor:
+    """Call the real real and the fake fake, averaged over the batch.
+
+    ``non_saturating``  -log D(x) - log(1 - D(G(z))), D a probability (Goodfellow et al. 2014, equation 1)
+    ``least_squares``   half of (D(x) - 1)^2 + D(G(z))^2 (Mao et al. 2017, arXiv:1611.04076, equation 9)
+    ``hinge``           max(0, 1 - D(x)) + max(0, 1 + D(G(z))) (Miyato et al. 2018, arXiv:1802.05957, eq. 16)
+    ``wgan_gp``         D(G(z)) - D(x), which needs ``slope_penalty`` (Gulrajani et al. 2017, equation 3)
+    ``relativistic``    -log sigmoid(D(x) - D(G(z))), by pairs (Jolicoeur-Martineau 2018, arXiv:1807.00734)
 
     Args:
         real_logits, fake_logits: (N,).
-        label_smoothing: aim at 1 - label_smoothing for real images. One-sided: smoothing the fake side
-            as well would pull the generator towards its own mistakes (Salimans et al. 2016, section 3.4).
+        label_smoothing: aim at 1 - label_smoothing for real images, where the game aims at 1 (the first
+            two). One-sided: smoothing the fake side as well would pull the generator towards its own
+            mistakes (Salimans et al. 2016, section 3.4).
+        game: which one.
     """
-    real_target = torch.full_like(real_logits, 1 - label_smoothing)
-    fake_target = torch.zeros_like(fake_logits)
-    return F.binary_cross_entropy_with_logits(real_logits, real_target) + F.binary_cross_entropy_with_logits(
-        fake_logits, fake_target
-    )
+    match game:
+        case "least_squares":
+            return ((real_logits - 1 + label_smoothing).square().mean() + fake_logits.square().mean()) / 2
+        case "hinge":
+            return F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
+        case "wgan_gp":
+            return fake_logits.mean() - real_logits.mean()
+        case "relativistic":
+            return F.softplus(fake_logits - real_logits).mean()
+        case "non_saturating":
+            real_target = torch.full_like(real_logits, 1 - label_smoothing)
+            called_real = F.binary_cross_entropy_with_logits(real_logits, real_target)
+            return called_real + F.softplus(fake_logits).mean()
 
 
-def generator_loss(fake_logits: Tensor) -> Tensor:
-    """Have the fakes called real: -log D(G(z)), the non-saturating form.
+def generator_loss(
+    fake_logits: Tensor, real_logits: Tensor | None = None, game: Game = "non_saturating"
+) -> Tensor:
+    """Have the fakes called real.
 
-    The game's own term, log(1 - D(G(z))), is flat where the detective is sure, which is where the
-    generator needs a slope most.
+    ``non_saturating`` is -log D(G(z)), not the game's own log(1 - D(G(z))): that is flat where the
+    detective is sure, which is where the generator needs a slope most. The others turn the sign of what
+    the detective says of fakes; ``relativistic`` compares with the real images it is shown.
+
+    Args:
+        fake_logits: (N,).
+        real_logits: (N,), for ``relativistic``.
+        game: which one.
     """
-    return F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
+    match game:
+        case "least_squares":
+            return (fake_logits - 1).square().mean() / 2
+        case "hinge" | "wgan_gp":
+            return -fake_logits.mean()
+        case "relativistic":
+            assert real_logits is not None
+            return F.softplus(real_logits - fake_logits).mean()
+        case "non_saturating":
+            return F.softplus(-fake_logits).mean()
+
+
+def decision_boundary(real_logits: Tensor, fake_logits: Tensor, game: Game) -> Tensor | float:
+    """The logit above which the detective means "real": to count how often it is right.
+
+    Halfway between the two targets, or, where only differences count, between the two means.
+    """
+    match game:
+        case "least_squares":
+            return 0.5
+        case "wgan_gp" | "relativistic":
+            return (real_logits.mean() + fake_logits.mean()).detach() / 2
+        case "hinge" | "non_saturating":
+            return 0.0
 
 
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
@@ -48,6 +104,28 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) 
     Returns:
         A scalar that can be differentiated again, by the detective's weights.
     """
+    return _squared_slope(discriminator, inputs).mean()
+
+
+def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """How far the detective's slope is from 1 between a real and a fake image: (|slope| - 1)^2, averaged.
+
+    A slope of at most 1 everywhere makes D(x) - D(G(z)) a distance (Gulrajani et al. 2017,
+    arXiv:1704.00028, equation 3); it is asked for at a random point of the line between the two.
+
+    Args:
+        discriminator: as for ``gradient_penalty``.
+        real, fake: (N, ...).
+    """
+    share = torch.rand((len(real), *[1] * (real.ndim - 1)), device=real.device)
+    between = share * real + (1 - share) * fake
+    # The root's own slope is infinite at 0.
+    slope = (_squared_slope(discriminator, between) + 1e-12).sqrt()
+    return (slope - 1).square().mean()
+
+
+def _squared_slope(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """Of the logit by its own input, summed over the input's dimensions: (N,)."""
     inputs = inputs.detach().requires_grad_()
     (slope,) = torch.autograd.grad(discriminator(inputs).sum(), inputs, create_graph=True)
-    return slope.square().flatten(1).sum(1).mean()
+    return slope.square().flatten(1).sum(1)

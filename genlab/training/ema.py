@@ -51,12 +51,20 @@ class EMA:
         """Give the networks the averaged weights: what is done at the end of training."""
         self.networks.load_state_dict(self.averaged.module.state_dict())
 
+    @torch.no_grad()
+    def take_buffers(self) -> None:
+        """Copy the networks' buffers of now: once after something else than a step has changed them."""
+        self.averaged.module.load_state_dict(dict(self.networks.named_buffers()), strict=False)
+
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The networks hold the averaged weights inside the ``with`` block, their own after it."""
-        own = {name: value.clone() for name, value in self.networks.state_dict().items()}
+        """The networks hold the averaged weights inside the ``with`` block, their own after it.
+
+        Buffers, which are the same in both, stay: what changes them inside, changes them for good.
+        """
+        own = {name: value.clone() for name, value in self.networks.named_parameters()}
         self.copy_to_networks()
         try:
             yield
         finally:
-            self.networks.load_state_dict(own)
+            self.networks.load_state_dict(own, strict=False)

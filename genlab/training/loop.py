@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from genlab.config import TrainConfig
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.family import Family
+from genlab.family import Family, Finishes
 from genlab.training.learning_rate import learning_rate
 from genlab.training.order import Batch, batches, images_per_step, total_steps
 from genlab.training.random_state import restore_torch_random_state, seed_everything, torch_random_state
@@ -85,10 +85,23 @@ def train(
                 state.ema.update()
             state.step += 1
             state.seconds += agreed(perf_counter() - started)
+            if state.is_over(total, config):
+                state.seconds += finish(state, dataset)
             state.random = torch_random_state()
             epoch = state.step * images_per_step(config) / len(dataset)
             yield Step(state.step, epoch, logged, state.seconds)
             restore_torch_random_state(state.random)
+
+
+def finish(state: TrainingState, dataset: Dataset) -> float:
+    """What the family does once, after its last step, as it will be sampled; the seconds that took."""
+    started = perf_counter()
+    if isinstance(state.family, Finishes):
+        with state.averaged():
+            state.family.finish(dataset)
+        if state.ema is not None:
+            state.ema.take_buffers()
+    return agreed(perf_counter() - started)
 
 
 def _make_step(
@@ -120,7 +133,7 @@ def _make_step(
             state.accelerator.unscale_gradients(optimiser)
             torch.nn.utils.clip_grad_norm_(parameters, config.clip_grad_norm)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * config.lr_factors.get(first.network, 1.0)
         optimiser.step()
         logged |= dict(zip(first.logged, means, strict=True))
     return logged

@@ -55,7 +55,7 @@ def train_and_record(
             if writes:
                 if keep or draw:
                     folder.refuse_if_gone()
-                with _averaged(state) if keep or draw else nullcontext():
+                with state.averaged() if keep or draw else nullcontext():
                     if keep and len(held_out):
                         losses = validation_losses(state.family, held_out, config.batch_size)
                         step = replace(step, losses={**step.losses, **losses})
@@ -74,16 +74,6 @@ def train_and_record(
             yield step
             if stop and not last:
                 raise Stopped
-
-
-@contextmanager
-def _averaged(state: TrainingState) -> Iterator[None]:
-    """The networks as they would be sampled: averaged where there is an average, in eval mode."""
-    networks = state.family.networks
-    with nullcontext() if state.ema is None else state.ema.applied():
-        networks.eval()
-        yield
-    networks.train()
 
 
 def _refuse_unknown(monitor: str | None, step: Step, held_out: bool) -> None:

@@ -1,5 +1,8 @@
 """Everything that decides how a run goes on: what training changes and a checkpoint holds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
@@ -7,7 +10,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from genlab.config import TrainConfig
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family
 from genlab.training.ema import EMA
 from genlab.training.precision import resolved
@@ -33,7 +36,8 @@ class TrainingState:
         random: torch's random states after the last step; None before the first.
 
     Raises:
-        GenlabError: this machine cannot compute in the precision asked for.
+        GenlabError: this machine cannot compute in the precision asked for; a network in
+            ``config.lr_factors`` that the family has not.
     """
 
     def __init__(self, family: Family, config: TrainConfig) -> None:
@@ -44,15 +48,29 @@ class TrainingState:
         except ValueError as error:
             raise GenlabError(f"train.mixed_precision {config.mixed_precision}: {error}") from None
         self.family = family
+        unknown = next((name for name in config.lr_factors if name not in family.networks), None)
+        if unknown is not None:
+            known = did_you_mean(unknown, family.networks)
+            raise GenlabError(f"train.lr_factors: this model has no network {unknown!r}, {known}")
         self.optimisers: dict[str, AcceleratedOptimizer] = {}
         for name, network in family.networks.items():
             network.to(self.accelerator.device)
-            adam = torch.optim.Adam(network.parameters(), lr=config.lr, betas=config.adam_betas, fused=True)
+            rate = config.lr * config.lr_factors.get(name, 1.0)
+            adam = torch.optim.Adam(network.parameters(), lr=rate, betas=config.adam_betas, fused=True)
             self.optimisers[name] = self.accelerator.prepare_optimizer(adam)
         self.ema = None if config.ema_decay is None else EMA(family.networks, config.ema_decay)
         self.step = 0
         self.seconds = 0.0
         self.random: list[Tensor] | None = None
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The networks as they are sampled: averaged where there is an average, in eval mode."""
+        networks = self.family.networks
+        with nullcontext() if self.ema is None else self.ema.applied():
+            networks.eval()
+            yield
+        networks.train()
 
     def is_over(self, total: int, config: TrainConfig) -> bool:
         """Whether no step comes after this: all ``total`` are made, or ``config.max_seconds`` are spent."""

@@ -1,37 +1,106 @@
 """The VAE as a family: what the loop trains, what can be sampled, what can be encoded."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from genlab.config import Settings
-from genlab.data import to_unit
+from genlab.data import Dataset, to_signed, to_unit
 from genlab.errors import GenlabError
-from genlab.family import Loss, choose_labels, device_of
+from genlab.family import IMAGE_SHAPE, Loss, choose_labels, device_of
+from genlab.nn.convnet import ConvDecoder
+from genlab.nn.mlp import MLPDecoder
+from genlab.vae.bound import importance_weighted_nats, log_standard_normal
 from genlab.vae.likelihood import kl_of_each, negative_log_likelihood
-from genlab.vae.loss import Output, Reconstruction, kl_divergence, reconstruction_loss, to_pixels
-from genlab.vae.model import Autoencoder, reparameterise
+from genlab.vae.loss import (
+    Output,
+    Reconstruction,
+    free_bits_kl,
+    kl_divergence,
+    reconstruction_loss,
+    to_pixels,
+)
+from genlab.vae.model import Autoencoder, ConvEncoder, Encoder, reparameterise
+from genlab.vae.prior import MixturePrior
+
+Prior = Literal["standard", "fitted"]
+
+
+class MLPConfig(Settings):
+    """One hidden layer in each half."""
+
+    kind: Literal["mlp"] = "mlp"
+    hidden_dim: int = Field(1024, ge=1, description="width of the hidden layers")
+
+
+class ConvConfig(Settings):
+    """Two convolutions in the encoder, two transposed ones in the decoder."""
+
+    kind: Literal["conv"] = "conv"
+    channels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
+        (32, 64), description="widths at 14x14 and at 7x7"
+    )
 
 
 class VAEConfig(Settings):
-    """A VAE of two MLPs; the defaults are the reference design's."""
+    """A VAE of two MLPs or two convolutional halves; the defaults are the reference design's."""
+
+    SAMPLING: ClassVar[tuple[str, ...]] = ("prior",)
 
     family: Literal["vae"] = "vae"
-    hidden_dim: int = Field(1024, ge=1, description="width of the hidden layers")
+    network: Annotated[MLPConfig | ConvConfig, Field(discriminator="kind")] = Field(
+        MLPConfig(), description="encoder and decoder"
+    )
     latent_dim: int = Field(80, ge=1, description="width of the code")
     output: Output = Field("sigmoid", description="how logits become pixels, and the loss's range")
-    reconstruction: Reconstruction = Field("l2", description="distance of image and reconstruction")
+    reconstruction: Reconstruction = Field(
+        "l2", description="distance of image and reconstruction; gaussian: its variance is learned"
+    )
+    binarise: bool = Field(False, description="make every pixel black or white anew each time it is seen")
     beta: float = Field(5e-5, ge=0, description="weight of the KL term (Higgins et al. 2017)")
+    beta_warmup_batches: int = Field(0, ge=0, description="batches over which beta rises from 0")
+    free_bits: float = Field(0.0, ge=0, description="nats of KL that each latent dimension has for free")
+    prior_components: int | None = Field(
+        None, ge=1, description="Gaussians (per class) of a prior fitted to the codes after training"
+    )
+    prior: Prior | None = Field(
+        None, description="where codes are drawn: standard is N(0, I); none: fitted where there is one"
+    )
     num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")
 
     @model_validator(mode="after")
-    def _bce_needs_probabilities(self) -> "VAEConfig":
+    def _consistent(self) -> "VAEConfig":
         if self.reconstruction == "bce" and self.output != "sigmoid":
             raise ValueError("reconstruction 'bce' needs output 'sigmoid': it compares probabilities")
+        if self.binarise and self.reconstruction != "bce":
+            raise ValueError("binarise needs reconstruction 'bce': black and white have probabilities")
+        if self.prior == "fitted" and self.prior_components is None:
+            raise ValueError("prior 'fitted' needs prior_components: how many Gaussians to fit")
         return self
+
+
+def build_network(config: VAEConfig) -> Autoencoder:
+    """The autoencoder that the settings ask for."""
+    network, width, classes = config.network, config.latent_dim, config.num_classes
+    encoder: Encoder | ConvEncoder
+    decoder: MLPDecoder | ConvDecoder
+    if isinstance(network, MLPConfig):
+        encoder = Encoder(network.hidden_dim, width, classes)
+        decoder = MLPDecoder(width, network.hidden_dim, IMAGE_SHAPE, num_classes=classes)
+    else:
+        encoder = ConvEncoder(network.channels, width, classes)
+        decoder = ConvDecoder(width, network.channels, num_classes=classes)
+    components = config.prior_components
+    return Autoencoder(
+        encoder,
+        decoder,
+        learns_variance=config.reconstruction == "gaussian",
+        counts_batches=config.beta_warmup_batches > 0,
+        prior=None if components is None else MixturePrior(width, components, classes),
+    )
 
 
 class VAE:
@@ -40,18 +109,64 @@ class VAE:
     def __init__(self, config: VAEConfig) -> None:
         self.config = config
         self.num_classes = config.num_classes
-        self.networks = nn.ModuleDict(
-            {"autoencoder": Autoencoder(config.hidden_dim, config.latent_dim, config.num_classes)}
-        )
+        self.networks = nn.ModuleDict({"autoencoder": build_network(config)})
 
     def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
         """The negative ELBO with the KL weighted by beta; logged: ``reconstruction`` and ``kl``."""
-        logits, mu, log_var = self.networks["autoencoder"](images, labels)
-        config = self.config
-        reconstruction = reconstruction_loss(logits, images, config.reconstruction, config.output)
+        autoencoder, config = self._autoencoder, self.config
+        images = self._seen(images)
+        logits, mu, log_var = autoencoder(images, labels)
+        reconstruction = reconstruction_loss(
+            logits, images, config.reconstruction, config.output, autoencoder.log_variance
+        )
         kl = kl_divergence(mu, log_var)
-        loss = reconstruction + config.beta * kl
+        loss = reconstruction + self._beta_now() * free_bits_kl(mu, log_var, config.free_bits)
         yield Loss("autoencoder", loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()})
+
+    def _beta_now(self) -> float:
+        """Beta, on its way up from 0 during the first batches (Bowman et al. 2016, section 3.1)."""
+        count, batches = self._autoencoder.batches_seen, self.config.beta_warmup_batches
+        if count is None:
+            return self.config.beta
+        if self._autoencoder.training:
+            count += 1
+        return self.config.beta * min(1.0, count.item() / batches)
+
+    def _seen(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """The images as the model sees them: black and white drawn anew, grey levels as probabilities.
+
+        (Salakhutdinov and Murray 2008; drawn once and for all, the set would be smaller than it is.)
+        """
+        if not self.config.binarise:
+            return images
+        chance = torch.rand(images.shape, generator=generator, device=None if generator else images.device)
+        return to_signed((chance.to(images.device) < to_unit(images)).float())
+
+    @torch.no_grad()
+    def finish(self, dataset: Dataset) -> None:
+        """Fit the prior to the codes of the training images, if the config asks for one: once, at the end.
+
+        Args:
+            dataset: what the model was trained on.
+        """
+        if self.config.prior_components is not None:
+            self.fit_prior(dataset, self.config.prior_components)
+
+    @torch.no_grad()
+    def fit_prior(self, dataset: Dataset, components: int) -> None:
+        """Give the model a prior fitted to where the codes of images are; ``sample`` draws from it then.
+
+        Args:
+            dataset: the training images.
+            components: Gaussians in the mixture (per class, of a conditional model).
+        """
+        drawn = []
+        for index in torch.arange(len(dataset)).split(1000):
+            images, labels = to_signed(dataset.images[index]), dataset.labels[index]
+            drawn.append(self.encode(self._seen(images), labels, draw=True).cpu())
+        prior = MixturePrior(self.latent_dim, components, self.num_classes)
+        prior.fit(torch.cat(drawn), dataset.labels.cpu())
+        self._autoencoder.prior = prior.to(device_of(self.networks))
 
     @torch.no_grad()
     def encode(self, images: Tensor, labels: Tensor | None = None, *, draw: bool = False) -> Tensor:
@@ -102,37 +217,95 @@ class VAE:
         return to_unit(to_pixels(logits, self.config.output))
 
     def sample(
-        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+        self,
+        n: int,
+        *,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        prior: Prior | None = None,
     ) -> Tensor:
-        """Decode ``n`` codes drawn from the prior N(0, I): see ``Family.sample``."""
-        z = torch.randn(n, self.config.latent_dim, generator=generator)
-        return self.decode(z, choose_labels(self.num_classes, n, labels, generator))
+        """Decode ``n`` codes drawn from the prior: see ``Family.sample``.
+
+        Args:
+            n, labels, generator: as there.
+            prior: other than the config's.
+
+        Raises:
+            GenlabError: as there; ``fitted``, and no prior was.
+        """
+        chosen = choose_labels(self.num_classes, n, labels, generator)
+        fitted = self._fitted_prior(prior)
+        if fitted is None:
+            z = torch.randn(n, self.config.latent_dim, generator=generator)
+        else:
+            z = fitted.sample(n, labels=chosen, generator=generator)
+        return self.decode(z, chosen)
+
+    def _fitted_prior(self, wanted: Prior | None) -> MixturePrior | None:
+        """The prior to use, or None for N(0, I)."""
+        wanted, fitted = wanted or self.config.prior, self._autoencoder.prior
+        if wanted == "fitted" and fitted is None:
+            raise GenlabError(
+                "this model has no fitted prior: train with model.prior_components, or fit_prior"
+            )
+        return None if wanted == "standard" else fitted
 
     @torch.no_grad()
     def nats(
-        self, images: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        *,
+        k: int = 1,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """The negative ELBO, -log p(x|z) + KL(q(z|x) || p(z)), at one draw of z: see ``Bounds.nats``.
 
         The KL has weight 1 here, as it has in the bound; beta says how wide p(x|z) is:
-        ``genlab.vae.likelihood``. Labels are ignored by an unconditional model.
+        ``genlab.vae.likelihood``. Labels are ignored by an unconditional model. A model that binarises
+        is asked about black and white images drawn from these.
+
+        Args:
+            images, labels, generator: as there.
+            k: codes per image; from 2 on the importance-weighted bound: ``genlab.vae.bound``.
 
         Raises:
-            GenlabError: labels missing, of another length or out of range; no likelihood, as beta is 0.
+            GenlabError: labels missing, of another length or out of range; no likelihood, as beta is 0;
+                a k below 1.
         """
+        if k < 1:
+            raise GenlabError(f"k should be at least 1, got {k}")
         if self.num_classes is None:
             labels = None
         elif labels is None:
             raise GenlabError("this model is class-conditional: nats needs labels")
         else:
             labels = choose_labels(self.num_classes, len(images), labels, None)
-        config, device = self.config, device_of(self.networks)
+        device = device_of(self.networks)
+        images = self._seen(images, generator).to(device)
         mu, log_var = self.posterior(images, labels)
-        noise = torch.randn(mu.shape, generator=generator).to(device)  # drawn on the CPU
-        z = mu + torch.exp(log_var / 2) * noise
-        logits = self._autoencoder.decoder(z, None if labels is None else labels.to(device))
-        kind, output, images = config.reconstruction, config.output, images.to(device)
-        return negative_log_likelihood(logits, images, kind, output, config.beta) + kl_of_each(mu, log_var)
+        labels = None if labels is None else labels.to(device)
+        prior = self._fitted_prior(None)
+        if k == 1 and prior is None:  # the KL is known, and need not be drawn
+            noise = torch.randn(mu.shape, generator=generator).to(device)  # drawn on the CPU
+            z = mu + torch.exp(log_var / 2) * noise
+            return self._nats_given(z, images, labels) + kl_of_each(mu, log_var)
+
+        def log_joint(z: Tensor, rows: slice) -> Tensor:
+            times = len(z) // len(images[rows])
+            own = None if labels is None else labels[rows].repeat_interleave(times)
+            log_prior = log_standard_normal(z) if prior is None else prior.log_prob(z, own)
+            return log_prior - self._nats_given(z, images[rows].repeat_interleave(times, 0), own)
+
+        return importance_weighted_nats(log_joint, mu, log_var, k, generator)
+
+    def _nats_given(self, z: Tensor, images: Tensor, labels: Tensor | None) -> Tensor:
+        """-log p(x|z) of each image, (N,)."""
+        config, autoencoder = self.config, self._autoencoder
+        logits, variance = autoencoder.decoder(z, labels), autoencoder.log_variance
+        return negative_log_likelihood(
+            logits, images, config.reconstruction, config.output, config.beta, variance
+        )
 
     @property
     def _autoencoder(self) -> Autoencoder:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page
 MINUTES = 60_000  # Playwright counts milliseconds
 CELLS = [
     "import genlab\n"
-    'small = {"model.hidden_dim": 32, "train.max_steps": 1_000_000}\n'
+    'small = {"model.network.hidden_dim": 32, "train.max_steps": 1_000_000}\n'
     'family, history = genlab.fit(genlab.load_config("vae-small", small), "digits", "mine")',
     'made = len(open("mine/metrics.jsonl").readlines())\n'
     'family, history = genlab.resume("mine", {"train.max_steps": made + 50})\n'

@@ -33,7 +33,7 @@ CONFIG = TrainConfig(batch_size=8, ema_decay=0.9)
 
 
 def state_after(steps: int, dataset: Dataset, config: TrainConfig = CONFIG) -> TrainingState:
-    family = build(load_config("gan", {"model.hidden_dim": 8}))
+    family = build(load_config("gan", {"model.network.hidden_dim": 8}))
     state = TrainingState(family, config)
     for step in train(family, dataset, config, state=state):
         if step.step == steps:
@@ -252,14 +252,14 @@ def test_the_one_before_is_used_and_that_is_said(dataset: Dataset, tmp_path: Pat
 
 def test_the_weights_of_another_model(dataset: Dataset, tmp_path: Path) -> None:
     save_checkpoint(tmp_path, state_after(1, dataset), monitored=None, keep=2)
-    other = TrainingState(build(load_config("gan", {"model.hidden_dim": 9})), CONFIG)
+    other = TrainingState(build(load_config("gan", {"model.network.hidden_dim": 9})), CONFIG)
     with pytest.raises(GenlabError, match="does not fit the model"):
         restore(read(tmp_path), other)
 
 
 def test_batch_norms_counters_are_kept(dataset: Dataset, tmp_path: Path) -> None:
     def with_batch_norm() -> TrainingState:
-        family = build(load_config("vae", {"model.hidden_dim": 8}))
+        family = build(load_config("vae", {"model.network.hidden_dim": 8}))
         family.networks["extra"] = nn.BatchNorm1d(2)
         return TrainingState(family, TrainConfig())
 

@@ -47,8 +47,8 @@ class Quadratic:
 
 
 SMALL: dict[str, dict[str, object]] = {
-    "vae": {"model.hidden_dim": 16},
-    "gan": {"model.hidden_dim": 16},
+    "vae": {"model.network.hidden_dim": 16},
+    "gan": {"model.network.hidden_dim": 16},
     "diffusion": {"model.network.channels": [4, 8]},
     "diffusion-mlp": {"model.network.hidden_dim": 16},
 }

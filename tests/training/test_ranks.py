@@ -103,7 +103,7 @@ def test_a_lost_process_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_two_real_processes_train_as_one_with_twice_the_batch(dataset: Dataset, tmp_path: Path) -> None:
     """Through accelerate's launcher and gloo, a whole run: only the first process writes."""
-    small = {"model.hidden_dim": 16, "train.max_steps": 12, "train.checkpoint_every": 5}
+    small = {"model.network.hidden_dim": 16, "train.max_steps": 12, "train.checkpoint_every": 5}
     one, two = (load_config("gan", small | {"train.batch_size": n}) for n in (16, 8))
     fit(one, dataset, tmp_path / "one")
     PartialState._reset_state()

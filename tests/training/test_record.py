@@ -17,7 +17,9 @@ from genlab.zoo import Config, build, load_config
 
 def config_for(**train: object) -> Config:
     settings = {"batch_size": 8, "epochs": 2} | train
-    return load_config("vae", {"model.hidden_dim": 16} | {f"train.{k}": v for k, v in settings.items()})
+    return load_config(
+        "vae", {"model.network.hidden_dim": 16} | {f"train.{k}": v for k, v in settings.items()}
+    )
 
 
 def test_checkpoints_and_sheets_at_their_own_steps(dataset: Dataset, tmp_path: Path) -> None:

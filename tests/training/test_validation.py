@@ -23,7 +23,7 @@ def test_every_image_is_on_one_side(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize("name", ["vae", "gan", "diffusion-mlp"])
 def test_the_mean_of_the_losses_with_the_same_noise_every_time(name: str, dataset: Dataset) -> None:
-    width = "model.network.hidden_dim" if name == "diffusion-mlp" else "model.hidden_dim"
+    width = "model.network.hidden_dim" if name == "diffusion-mlp" else "model.network.hidden_dim"
     family = build(load_config(name, {width: 16}))
     before = [p.clone() for p in family.networks.parameters()]
     family.networks.train()
@@ -41,7 +41,7 @@ def test_the_mean_of_the_losses_with_the_same_noise_every_time(name: str, datase
 
 def test_a_short_last_batch_weighs_what_it_holds(dataset: Dataset) -> None:
     """The KL depends on no noise, so it is the plain mean over all images, whatever the batches."""
-    family = build(load_config("vae", {"model.hidden_dim": 16}))
+    family = build(load_config("vae", {"model.network.hidden_dim": 16}))
     whole = validation_losses(family, dataset, 40)["validation/kl"]
     for batch_size in (1, 7, 39, 64):
         assert validation_losses(family, dataset, batch_size)["validation/kl"] == pytest.approx(

@@ -18,7 +18,7 @@ NAMES = tuple("0123456789")
 
 @pytest.fixture
 def comparison() -> Comparison:
-    small: dict[str, object] = {"model.hidden_dim": 16}
+    small: dict[str, object] = {"model.network.hidden_dim": 16}
     mlp: dict[str, object] = {"model.network.hidden_dim": 16, "model.num_train_timesteps": 20}
     told: dict[str, object] = {"model.num_classes": 10}
     models = {

@@ -1,0 +1,107 @@
+"""The two convolutional halves that the VAE and the GAN share: an image to features, a code to an image.
+
+Both work on maps of 14x14 and 7x7, as DCGAN does (Radford et al. 2015, arXiv:1511.06434, figure 1): a
+convolution of stride 2 halves the resolution, a transposed one doubles it.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from genlab.nn.mlp import Activation, activation, join_labels
+
+COARSEST = 7  # 28 -> 14 -> 7
+
+
+def _halve(channels_in: int, channels_out: int) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, kernel_size=4, stride=2, padding=1)
+
+
+def _double(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
+    # 4 is a multiple of the stride 2, so that every pixel is written equally often: no chequerboard.
+    return nn.ConvTranspose2d(channels_in, channels_out, kernel_size=4, stride=2, padding=1)
+
+
+class ConvFeatures(nn.Module):
+    """An image to features: two convolutions of stride 2, then all 7x7 positions in one row.
+
+    Args:
+        channels: widths at 14x14 and at 7x7.
+        channels_in: of the image, and of anything that is laid over it.
+        hidden: the activation after each convolution.
+        batch_norm: normalise the second convolution's maps over the batch (the first sees the image, whose
+            grey levels should not be hidden from it: Radford et al. 2015, section 3).
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        *,
+        channels_in: int = 1,
+        hidden: Activation = "relu",
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        fine, coarse = channels
+        self.num_features = coarse * COARSEST**2
+        self.layers = nn.Sequential(
+            _halve(channels_in, fine),
+            activation(hidden),
+            _halve(fine, coarse),
+            nn.BatchNorm2d(coarse) if batch_norm else nn.Identity(),
+            activation(hidden),
+            nn.Flatten(),
+        )
+        # The layout in which convolutions run faster on a CPU; the numbers are the same.
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, 28, 28) to (N, num_features)."""
+        features: Tensor = self.layers(x)
+        return features
+
+
+class ConvDecoder(nn.Module):
+    """From a code to the logits of an image, in convolutions: the VAE's decoder and the GAN's generator.
+
+    Takes the place of ``genlab.nn.mlp.MLPDecoder`` and has its signature.
+
+    Args:
+        latent_dim: width of the code.
+        channels: widths at 14x14 and at 7x7, as in ``ConvFeatures``: the mirror image of it.
+        num_classes: if given, the label joins the code as a one-hot vector.
+        hidden: the activation after each layer but the last.
+        batch_norm: normalise the maps over the batch (all but the last).
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: Sequence[int],
+        *,
+        num_classes: int | None = None,
+        hidden: Activation = "relu",
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        fine, coarse = channels
+        self.num_classes = num_classes
+
+        def normalised(width: int) -> list[nn.Module]:
+            return [nn.BatchNorm2d(width) if batch_norm else nn.Identity(), activation(hidden)]
+
+        self.first = nn.Linear(latent_dim + (num_classes or 0), coarse * COARSEST**2)
+        self.layers = nn.Sequential(
+            nn.Unflatten(1, (coarse, COARSEST, COARSEST)),
+            *normalised(coarse),
+            _double(coarse, fine),
+            *normalised(fine),
+            _double(fine, 1),
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """(N, latent_dim) to logits (N, 1, 28, 28)."""
+        logits: Tensor = self.layers(self.first(join_labels(z, labels, self.num_classes)))
+        return logits
