@@ -6,13 +6,15 @@ The layout of the package is the table of contents of the series: ``genlab.data`
 
 The verbs of the command line stand here too: ``genlab.fit("vae", run="runs/mine")``, then
 ``genlab.resume``, ``genlab.load``, ``genlab.fit_or_load``, ``genlab.sample``, ``genlab.list_runs``,
-``genlab.evaluate`` and ``genlab.compare``, and ``genlab.load_dataset`` and ``genlab.load_config``.
+``genlab.evaluate``, ``genlab.nats`` and ``genlab.compare``, and ``genlab.load_dataset`` and
+``genlab.load_config``.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genlab.bounding import nats
     from genlab.comparing import compare
     from genlab.data import load_dataset
     from genlab.evaluating import evaluate
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "compare", "evaluate", "fit", "fit_or_load", "list_runs", "load", "load_config", "load_dataset",
-    "resume", "sample",
+    "nats", "resume", "sample",
 ]  # fmt: skip
 
 _HOMES = {
@@ -32,6 +34,7 @@ _HOMES = {
     "list_runs": "genlab.run_list",
     "load_config": "genlab.zoo",
     "load_dataset": "genlab.data",
+    "nats": "genlab.bounding",
 }
 
 

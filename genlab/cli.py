@@ -235,6 +235,33 @@ def evaluate(
         typer.echo(f"Wrote report.json, report.txt and closest.png to {out}.")
 
 
+@app.command(epilog="Example: genlab nats vae-binary --k 1 --k 500 --set model.prior=standard")
+def nats(
+    run: Annotated[str, typer.Argument(help="A run folder, or the name of one in runs/.")],
+    k: Annotated[
+        list[int] | None, typer.Option(min=1, help="Codes per image, once or more; 1 and 50 if left out.")
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option(min=2, help="The first so many test images; all if left out.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Which codes are drawn.")] = 0,
+    best: Annotated[
+        bool, typer.Option("--best", help="The best checkpoint by train.monitor, not the newest.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Otherwise than the config says: model.prior=standard.")
+    ] = None,
+) -> None:
+    """A bound on -log p(x) of the test images in nats per image, for a VAE: lower is better."""
+    from genlab.bounding import nats
+
+    checkpoint: Literal["best", "newest"] = "best" if best else "newest"
+    bounds = nats(run, k=k or (1, 50), n=n, seed=seed, checkpoint=checkpoint, overrides=_overrides(set_))
+    for bound in bounds:
+        images = f"{bound.n:,} test images"
+        typer.echo(f"k = {bound.k:<6,} {bound.nats:9.2f} +- {bound.error:.2f} nats per image, {images}")
+
+
 @app.command(epilog="Example: genlab compare --dataset mnist --seconds 120 --out runs/fair-mnist")
 def compare(
     out: Annotated[Path, typer.Option(help="A folder for comparison.md, .json and .png, and for runs.")],

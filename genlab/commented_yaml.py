@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator
 from types import NoneType
-from typing import Literal, get_args, get_origin
+from typing import get_args
 
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from genlab.explain import sections_of
+from genlab.explain import choices_of, sections_of
 
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _WIDEST = 40  # comments line up behind code of at most this width
@@ -47,11 +47,8 @@ def _in_line(value: object) -> str:
 
 def _limits(field: FieldInfo) -> str:
     """``> 0, < 1`` or ``no, bf16 or fp16``, as far as the field's type says."""
-    choices = [
-        part for part in (field.annotation, *get_args(field.annotation)) if get_origin(part) is Literal
-    ]
-    if choices:
-        return _one_of(list(get_args(choices[0])))
+    if choices := choices_of(field):
+        return _one_of(choices)
     known = [
         f"{sign} {_number(getattr(limit, name))}"
         for limit in field.metadata

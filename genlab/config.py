@@ -4,9 +4,9 @@ This file knows how to read and check settings and holds those of the training l
 declares its own beside its model; ``genlab.zoo`` puts the two halves together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -46,10 +46,9 @@ class Settings(BaseModel):
         wrong = PydanticCustomError("bool_for_number", "Input should be a number (YAML reads yes as true)")
         for name, value in values.items() if isinstance(values, dict) else ():
             field = cls.model_fields.get(name)
-            items = enumerate(value) if isinstance(value, (list, tuple)) else [(None, value)]
-            for index, item in items if field and _is_number(field.annotation) else ():
+            for inside, item in _parts(field.annotation, value) if field else ():
                 if isinstance(item, bool):
-                    loc = (name,) if index is None else (name, index)
+                    loc = (name, *inside)
                     raise ValidationError.from_exception_data(
                         cls.__name__, [{"type": wrong, "loc": loc, "input": item}]
                     )
@@ -188,6 +187,18 @@ def _override(values: dict[str, Any], where: Where, name: str, value: object) ->
 def _short(text: str) -> str:
     """Words of the user's in a message: one line, cut."""
     return cut(one_line(" ".join(text.split())))
+
+
+def _parts(kind: Any, value: Any) -> Iterator[tuple[tuple[int | str, ...], Any]]:
+    """The numbers that a value for a field of this type should be or hold, and where in it."""
+    if not _is_number(kind):
+        return
+    if get_origin(kind) is dict:
+        yield from (((str(key),), item) for key, item in value.items()) if isinstance(value, dict) else ()
+    elif isinstance(value, (list, tuple)):
+        yield from (((index,), item) for index, item in enumerate(value))
+    else:
+        yield (), value
 
 
 def _is_number(kind: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -43,7 +43,12 @@ def explain(error: ValidationError, kind: type[BaseModel], values: object, where
             what = f"unknown {context['discriminator']} {quoted(context['tag'])} of {field}, "
             what += did_you_mean(context["tag"], expected)
             place = _nearest_place(where, (*path, context["discriminator"].strip("'")), file)
-        case "model_type" | "model_attributes_type":
+        case "literal_error" if section is not None:
+            choices = choices_of(section.model_fields[path[-1]])
+            word = problem["input"] if isinstance(choices[0], str) else ""
+            what = f"unknown {path[-1]} {quoted(problem['input'])} of {field}, "
+            what += did_you_mean(word if isinstance(word, str) else "", map(str, choices))
+        case "model_type" | "model_attributes_type" | "dict_type":
             what = f"{field} should be a section of 'key: value' lines, got {quoted(problem['input'])}"
         case "value_error":
             what = f"{field}: {context['error']}" if field else str(context["error"])
@@ -91,6 +96,12 @@ def sections_of(field: FieldInfo | None) -> list[type[BaseModel]]:
         return []
     members = get_args(field.annotation) or (field.annotation,)
     return [member for member in members if isinstance(member, type) and issubclass(member, BaseModel)]
+
+
+def choices_of(field: FieldInfo) -> list[object]:
+    """The values that a field may have if its type is a ``Literal``, or one or None; else none."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return list(next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ()))
 
 
 def _tagged(members: list[type[BaseModel]], key: str, tag: object) -> type[BaseModel] | None:

@@ -39,8 +39,9 @@ from genlab.zoo import Config, build, load_config
 
 # Settings that may change between two sessions of a run: none decides what was learned before.
 CHANGEABLE = (
-    "epochs", "max_steps", "max_seconds", "lr", "lr_schedule", "lr_warmup_steps", "clip_grad_norm",
-    "mixed_precision", "monitor", "checkpoint_every", "keep_checkpoints", "sample_every", "tracker",
+    "epochs", "max_steps", "max_seconds", "lr", "lr_factors", "lr_schedule", "lr_warmup_steps",
+    "clip_grad_norm", "mixed_precision", "monitor", "checkpoint_every", "keep_checkpoints", "sample_every",
+    "tracker",
 )  # fmt: skip
 
 
@@ -248,16 +249,22 @@ def _changed(path: Path, overrides: Mapping[str, object], began_with: Mapping[st
     """The config of a run with settings changed, by overrides or by hand; only those that may be."""
     allowed = [f"train.{name}" for name in CHANGEABLE]
     for name in overrides:
-        if name not in allowed:
+        if not _may_change(name):
             raise GenlabError(f"{name} cannot change within a run: {did_you_mean(name, allowed)}")
     config = read_settings(Config, path / CONFIG, overrides)
     now = dict(_flat(config.model_dump(mode="json")))
     for name, value in _flat(began_with or {}):
-        if name not in allowed and name in now and now[name] != value:
+        if not _may_change(name) and name in now and now[name] != value:
             raise GenlabError(
                 f"{path / CONFIG}: {name} was {value} when the run began and is {now[name]}: put it back"
             )
     return config
+
+
+def _may_change(name: str) -> bool:
+    """Whether a dotted name is one of ``CHANGEABLE``, or inside one: ``train.lr_factors.generator``."""
+    section, _, key = name.partition(".")
+    return section == "train" and key.split(".")[0] in CHANGEABLE
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from genlab.nn.mlp import Activation, activation, join_labels
+from genlab.nn.mlp import Activation, activation, join_labels, mlp
 
 COARSEST = 7  # 28 -> 14 -> 7
 
@@ -70,6 +70,8 @@ class ConvDecoder(nn.Module):
     Args:
         latent_dim: width of the code.
         channels: widths at 14x14 and at 7x7, as in ``ConvFeatures``: the mirror image of it.
+        hidden_dim: width of a layer between the code and the maps, where every part of the code meets
+            every other before anything has a place; none: no such layer.
         num_classes: if given, the label joins the code as a one-hot vector.
         hidden: the activation after each layer but the last.
         batch_norm: normalise the maps over the batch (all but the last).
@@ -80,6 +82,7 @@ class ConvDecoder(nn.Module):
         latent_dim: int,
         channels: Sequence[int],
         *,
+        hidden_dim: int | None = None,
         num_classes: int | None = None,
         hidden: Activation = "relu",
         batch_norm: bool = False,
@@ -91,7 +94,8 @@ class ConvDecoder(nn.Module):
         def normalised(width: int) -> list[nn.Module]:
             return [nn.BatchNorm2d(width) if batch_norm else nn.Identity(), activation(hidden)]
 
-        self.first = nn.Linear(latent_dim + (num_classes or 0), coarse * COARSEST**2)
+        widths = [latent_dim + (num_classes or 0), *([hidden_dim] if hidden_dim else [])]
+        self.first = mlp([*widths, coarse * COARSEST**2], hidden)
         self.layers = nn.Sequential(
             nn.Unflatten(1, (coarse, COARSEST, COARSEST)),
             *normalised(coarse),

@@ -9,12 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Activation = Literal["relu", "leaky_relu"]
+Activation = Literal["relu", "leaky_relu", "silu"]
 
 
 def activation(name: Activation) -> nn.Module:
-    """ReLU, or LeakyReLU with the slope 0.2 of DCGAN (Radford et al. 2015, section 3)."""
-    return nn.ReLU() if name == "relu" else nn.LeakyReLU(0.2)
+    """ReLU, LeakyReLU with the slope 0.2 of DCGAN (Radford et al. 2015, section 3), or SiLU, x sigmoid(x)."""
+    match name:
+        case "relu":
+            return nn.ReLU()
+        case "leaky_relu":
+            return nn.LeakyReLU(0.2)
+        case "silu":
+            return nn.SiLU()
 
 
 def mlp(widths: Sequence[int], hidden: Activation = "relu") -> nn.Sequential:

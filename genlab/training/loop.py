@@ -85,9 +85,9 @@ def train(
                 state.ema.update()
             state.step += 1
             state.seconds += agreed(perf_counter() - started)
+            state.random = torch_random_state()
             if state.is_over(total, config):
                 state.seconds += finish(state, dataset)
-            state.random = torch_random_state()
             epoch = state.step * images_per_step(config) / len(dataset)
             yield Step(state.step, epoch, logged, state.seconds)
             restore_torch_random_state(state.random)
@@ -95,12 +95,13 @@ def train(
 
 def finish(state: TrainingState, dataset: Dataset) -> float:
     """What the family does once, after its last step, as it will be sampled; the seconds that took."""
+    if not isinstance(state.family, Finishes):
+        return 0.0
     started = perf_counter()
-    if isinstance(state.family, Finishes):
-        with state.averaged():
-            state.family.finish(dataset)
-        if state.ema is not None:
-            state.ema.take_buffers()
+    with state.averaged():
+        state.family.finish(dataset)
+    if state.ema is not None:
+        state.ema.take_buffers()
     return agreed(perf_counter() - started)
 
 

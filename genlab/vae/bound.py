@@ -34,13 +34,13 @@ def importance_weighted_nats(
     per_image, at_once = [], max(1, AT_ONCE // k)
     for start in range(0, len(mu), at_once):
         rows = slice(start, start + at_once)
-        centre, spread = mu[rows, None], torch.exp(log_var[rows, None] / 2)
+        centre, log_spread = mu[rows, None], log_var[rows, None] / 2
         total = torch.full((len(centre),), -torch.inf, device=mu.device)
         for done in range(0, k, AT_ONCE):
             size = (len(centre), min(AT_ONCE, k - done), mu.shape[1])
             noise = torch.randn(size, generator=generator).to(mu.device)
-            z = (centre + spread * noise).flatten(0, 1)
-            log_q = -(spread.log() + noise.square() / 2 + log(2 * pi) / 2).sum(2)
+            z = (centre + log_spread.exp() * noise).flatten(0, 1)
+            log_q = -(log_spread + noise.square() / 2 + log(2 * pi) / 2).sum(2)
             weights = log_joint(z, rows).reshape(size[:2]) - log_q
             total = torch.logaddexp(total, weights.logsumexp(1))
         per_image.append(log(k) - total)

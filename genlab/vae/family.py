@@ -23,7 +23,7 @@ from genlab.vae.loss import (
     reconstruction_loss,
     to_pixels,
 )
-from genlab.vae.model import Autoencoder, ConvEncoder, Encoder, reparameterise
+from genlab.vae.model import CONV_ACTIVATION, Autoencoder, ConvEncoder, Encoder, reparameterise
 from genlab.vae.prior import MixturePrior
 
 Prior = Literal["standard", "fitted"]
@@ -43,6 +43,7 @@ class ConvConfig(Settings):
     channels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
         (32, 64), description="widths at 14x14 and at 7x7"
     )
+    hidden_dim: int = Field(256, ge=1, description="width of the layer between maps and code")
 
 
 class VAEConfig(Settings):
@@ -91,8 +92,14 @@ def build_network(config: VAEConfig) -> Autoencoder:
         encoder = Encoder(network.hidden_dim, width, classes)
         decoder = MLPDecoder(width, network.hidden_dim, IMAGE_SHAPE, num_classes=classes)
     else:
-        encoder = ConvEncoder(network.channels, width, classes)
-        decoder = ConvDecoder(width, network.channels, num_classes=classes)
+        encoder = ConvEncoder(network.channels, network.hidden_dim, width, classes)
+        decoder = ConvDecoder(
+            width,
+            network.channels,
+            hidden_dim=network.hidden_dim,
+            num_classes=classes,
+            hidden=CONV_ACTIVATION,
+        )
     components = config.prior_components
     return Autoencoder(
         encoder,
@@ -258,6 +265,7 @@ class VAE:
         *,
         k: int = 1,
         generator: torch.Generator | None = None,
+        prior: Prior | None = None,
     ) -> Tensor:
         """The negative ELBO, -log p(x|z) + KL(q(z|x) || p(z)), at one draw of z: see ``Bounds.nats``.
 
@@ -268,10 +276,11 @@ class VAE:
         Args:
             images, labels, generator: as there.
             k: codes per image; from 2 on the importance-weighted bound: ``genlab.vae.bound``.
+            prior: other than the config's.
 
         Raises:
             GenlabError: labels missing, of another length or out of range; no likelihood, as beta is 0;
-                a k below 1.
+                a k below 1; ``fitted``, and no prior was.
         """
         if k < 1:
             raise GenlabError(f"k should be at least 1, got {k}")
@@ -285,8 +294,8 @@ class VAE:
         images = self._seen(images, generator).to(device)
         mu, log_var = self.posterior(images, labels)
         labels = None if labels is None else labels.to(device)
-        prior = self._fitted_prior(None)
-        if k == 1 and prior is None:  # the KL is known, and need not be drawn
+        fitted = self._fitted_prior(prior)
+        if k == 1 and fitted is None:  # the KL is known, and need not be drawn
             noise = torch.randn(mu.shape, generator=generator).to(device)  # drawn on the CPU
             z = mu + torch.exp(log_var / 2) * noise
             return self._nats_given(z, images, labels) + kl_of_each(mu, log_var)
@@ -294,7 +303,7 @@ class VAE:
         def log_joint(z: Tensor, rows: slice) -> Tensor:
             times = len(z) // len(images[rows])
             own = None if labels is None else labels[rows].repeat_interleave(times)
-            log_prior = log_standard_normal(z) if prior is None else prior.log_prob(z, own)
+            log_prior = log_standard_normal(z) if fitted is None else fitted.log_prob(z, own)
             return log_prior - self._nats_given(z, images[rows].repeat_interleave(times, 0), own)
 
         return importance_weighted_nats(log_joint, mu, log_var, k, generator)

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from genlab.family import IMAGE_SHAPE
 from genlab.nn.convnet import ConvDecoder, ConvFeatures
-from genlab.nn.mlp import MLPDecoder, join_labels, mlp
+from genlab.nn.mlp import Activation, MLPDecoder, join_labels, mlp
 from genlab.vae.prior import MixturePrior
 
+CONV_ACTIVATION: Activation = "silu"  # of the convolutional halves; a ReLU's dead units cost them nats
 GREY_LEVEL = -2 * log(255)  # log of the variance of an error of one grey level in [0, 1]
 
 
@@ -31,13 +32,19 @@ class Encoder(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """The same by two convolutions: 28x28 -> 14x14 -> 7x7 -> (mu, log_var). The label joins the features."""
+    """The same by two convolutions: 28x28 -> 14x14 -> 7x7 -> hidden -> (mu, log_var).
 
-    def __init__(self, channels: Sequence[int], latent_dim: int, num_classes: int | None = None) -> None:
+    The label joins the features.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], hidden_dim: int, latent_dim: int, num_classes: int | None = None
+    ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.features = ConvFeatures(channels)
-        self.last = nn.Linear(self.features.num_features + (num_classes or 0), 2 * latent_dim)
+        self.features = ConvFeatures(channels, hidden=CONV_ACTIVATION)
+        width = self.features.num_features + (num_classes or 0)
+        self.last = mlp([width, hidden_dim, 2 * latent_dim], CONV_ACTIVATION)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(N, 1, 28, 28) in [-1, 1] to ``mu`` and ``log_var``, each (N, latent_dim)."""
