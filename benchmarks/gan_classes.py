@@ -1,7 +1,8 @@
-"""Does a GAN draw every class? Configs, games and seeds in turn: one row each, and a sheet to look at.
+r"""Does a GAN draw every class? Configs, games and seeds in turn: one row each, and a sheet to look at.
 
     python benchmarks/gan_classes.py --config gan-conv --config gan-small --seeds 5 --out runs/gan-classes
-    python benchmarks/gan_classes.py --config gan-conv --game hinge --game wgan_gp --dataset fashion_mnist
+    python benchmarks/gan_classes.py --config gan-conv --game hinge --set model.spectral_norm=true \
+        --dataset fashion_mnist --out runs/gan-games
 
 A row says how many processor minutes the training took, the share of the rarest and of the most frequent
 class among 10,000 images by the first judge (each class is due a tenth), and the Fréchet distance over
@@ -15,6 +16,7 @@ from typing import Annotated
 
 import torch
 import typer
+import yaml
 
 from genlab import plots
 from genlab.data import Dataset, load_dataset
@@ -38,11 +40,13 @@ def main(
     game: Annotated[list[str] | None, typer.Option(help="A model.loss, once or more.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many of each.")] = 1,
     dataset: Annotated[str, typer.Option(help="What to train on.")] = "mnist",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="model.r1=1, for all of them.")] = None,
     n: Annotated[int, typer.Option(min=100, help="Images for the Fréchet distance.")] = 2000,
 ) -> None:
     """Measure row by row."""
     train, test = load_dataset(dataset, "train"), load_dataset(dataset, "test")
     open_out(out)
+    more = {key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in set_ or [])}
     reference = make_yardstick(train, test, n).reference
     print(f"{torch.get_num_threads()} threads, {train.name}\n")
     print(f"{'run':<34}{'minutes':>8}{'rarest':>9}{'most':>8}{'Fréchet/floor':>15}", flush=True)
@@ -50,7 +54,7 @@ def main(
         for loss in game or [""]:
             for seed in range(seeds):
                 row = [part for part in (name, loss, train.name, str(seed)) if part]
-                changes = {"train.seed": seed} | ({"model.loss": loss} if loss else {})
+                changes = {"train.seed": seed} | ({"model.loss": loss} if loss else {}) | more
                 print(measured("-".join(row), name, changes, train, reference, out), flush=True)
 
 

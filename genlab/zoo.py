@@ -39,7 +39,7 @@ class Config(Settings):
         if isinstance(self.model, GANConfig) and self.model.batch_norm and self.train.batch_size == 1:
             raise ValueError(
                 "train.batch_size 1 leaves batch norm nothing to compare an image with: use at least 2, or "
-                "network.generator_norm none"
+                "set the norms of model.network to none"
             )
         return self
 

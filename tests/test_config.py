@@ -1,5 +1,6 @@
 import os
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,9 @@ def test_an_unknown_key_in_a_nested_section_is_compared_with_that_sections_keys(
 
 def test_a_key_of_another_family_is_unknown(file: Path) -> None:
     text = error_in(file, VAE.replace("latent_dim: 20", "schedule: cosine"))
-    assert text.startswith(f"{file}, line 3: unknown key 'model.schedule', choose from family, hidden_dim")
+    assert text.startswith(
+        f"{file}, line 3: unknown key 'model.schedule', choose from family, network, latent_dim"
+    )
 
 
 def test_a_duplicate_key_is_refused(file: Path) -> None:
@@ -141,6 +144,86 @@ def test_unions_are_told_by_their_tag(file: Path) -> None:
     assert text == f"{file}, line 3: model.network needs the key 'kind'"
     text = error_in(file, MLP.replace("hidden_dim: 64", "hidden_dim: -64"))
     assert text == (f"{file}, line 5: model.network.hidden_dim should be greater than or equal to 1, got -64")
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "value", "complaint"),
+    [
+        ("gan", "loss", "hinges", "unknown loss 'hinges' of model.loss, did you mean 'hinge'?"),
+        ("vae", "output", "sigmoyd", "unknown output 'sigmoyd' of model.output, did you mean 'sigmoid'?"),
+        ("vae", "prior", "fit", "unknown prior 'fit' of model.prior, did you mean 'fitted'?"),
+        ("vae", "prior", "x", "unknown prior 'x' of model.prior, choose from standard, fitted"),
+        ("vae", "output", "", "unknown output nothing of model.output, choose from sigmoid, tanh"),
+        ("vae", "output", "5", "unknown output 5 of model.output, choose from sigmoid, tanh"),
+        ("vae", "output", "[tanh]", "unknown output ['tanh'] of model.output, choose from sigmoid, tanh"),
+        (
+            "vae",
+            "output",
+            "none",
+            "unknown output 'none' of model.output, choose from sigmoid, tanh (YAML's word for none is null)",
+        ),
+    ],
+)
+def test_a_value_that_is_none_of_the_choices_gets_the_nearest(
+    family: str, name: str, value: str, complaint: str, file: Path
+) -> None:
+    text = error_in(file, f"model:\n  family: {family}\n  {name}: {value}\n")
+    assert text == f"{file}, line 3: {complaint}"
+
+
+def test_choices_in_a_network_and_choices_of_numbers(file: Path) -> None:
+    network = "model:\n  family: gan\n  network:\n    kind: dcgan\n    generator_norm: bach\n"
+    what = "unknown generator_norm 'bach' of model.network.generator_norm, did you mean 'batch'?"
+    assert error_in(file, network) == f"{file}, line 5: {what}"
+    text = error_in(file, VAE, {"train.lr_schedule": "cosin"})
+    what = "unknown lr_schedule 'cosin' of train.lr_schedule, did you mean 'cosine'?"
+    assert text == f"the override train.lr_schedule=cosin: {what}"
+    unet = MLP[: MLP.index("kind")] + "kind: unet\n    patch_size: "
+    for value, shown in ((3, "3"), ("'2'", "'2'")):  # '2' is not one of 1 and 2: it is in quotes
+        what = f"unknown patch_size {shown} of model.network.patch_size, choose from 1, 2"
+        assert error_in(file, f"{unet}{value}\n") == f"{file}, line 5: {what}"
+    text = error_in(file, VAE, {"model.output": 16**10_000})
+    assert text.endswith("unknown output a huge int of model.output, choose from sigmoid, tanh")
+
+
+def test_two_time_scales_by_hand_and_by_override(file: Path) -> None:
+    file.write_text(VAE + "  lr_factors:\n    discriminator: 4\n")
+    assert read_settings(Config, file).train.lr_factors == {"discriminator": 4.0}
+    name, value = parse_override("train.lr_factors.discriminator=2")
+    assert read_settings(Config, file, {name: value}).train.lr_factors == {"discriminator": 2.0}
+    name, value = parse_override("train.lr_factors={generator: 0.5}")
+    assert read_settings(Config, file, {name: value}).train.lr_factors == {"generator": 0.5}
+    assert load_config("gan", {"train.lr_factors.generator": 0.5}).train.lr_factors == {"generator": 0.5}
+    with pytest.raises(
+        GenlabError, match=r"^the override train\.lr_factors\.generator=-2: .* greater than 0"
+    ):
+        load_config("gan", {"train.lr_factors.generator": -2})
+    write_settings(read_settings(Config, file), file)
+    assert read_settings(Config, file).train.lr_factors == {"discriminator": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("true", "should be a number (YAML reads yes as true), got True"),
+        ("-1", "should be greater than 0, got -1"),
+        ("0", "should be greater than 0, got 0"),
+        (".nan", "should be a finite number, got nan"),
+        ("fast", "should be a valid number, got 'fast'"),
+        ("", "should be a valid number, got nothing"),
+    ],
+)
+def test_a_factor_of_the_learning_rate_is_a_positive_number(value: str, complaint: str, file: Path) -> None:
+    text = error_in(file, f"{VAE}  lr_factors:\n    autoencoder: {value}\n")
+    assert text == f"{file}, line 7: train.lr_factors.autoencoder {complaint}"
+
+
+@pytest.mark.parametrize("value", ["true", "5", "[2]", "fast", ""])
+def test_factors_of_the_learning_rate_have_names(value: str, file: Path) -> None:
+    text = error_in(file, f"{VAE}  lr_factors: {value}\n")
+    assert text.startswith(
+        f"{file}, line 6: train.lr_factors should be a section of 'key: value' lines, got "
+    )
 
 
 def test_settings_that_contradict_each_other(file: Path) -> None:
@@ -209,8 +292,7 @@ def test_whatever_stands_in_a_field_gives_settings_or_one_line(name: str, file: 
     for place in places:
         for value in ODD_VALUES:
             changed: Any = {"model": {"family": name}, "train": {"epochs": 1}}
-            if name == "diffusion":
-                changed["model"]["network"] = {"kind": "unet"}
+            changed["model"]["network"] = {"kind": full["model"]["network"]["kind"]}
             if place:
                 section = changed
                 for key in place[:-1]:
@@ -298,7 +380,10 @@ def test_a_plain_no_is_a_word_where_no_is_a_choice(value: str, file: Path) -> No
     assert read_settings(Config, file).train.mixed_precision == "no"
     name, parsed = parse_override(f"train.mixed_precision={value}")
     assert read_settings(Config, file, {name: parsed}).train.mixed_precision == "no"
-    assert "'no', 'auto', 'bf16' or 'fp16'" in error_in(file, VAE + "  mixed_precision: yes\n")
+    assert (
+        "unknown mixed_precision True of train.mixed_precision, choose from no, auto, bf16, fp16"
+        in error_in(file, VAE + "  mixed_precision: yes\n")
+    )
 
 
 @pytest.mark.parametrize("value", [2**63, "9" * 30, -(10**30)])
@@ -402,10 +487,20 @@ def line_of(keys: tuple[str, ...], lines: list[str]) -> int:
     return found
 
 
-@pytest.mark.parametrize("name", ["vae", "gan", "diffusion", "diffusion-mlp"])
-def test_every_field_is_named_with_its_line(name: str, file: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("vae", "mlp"),
+        ("vae", "conv"),
+        ("gan", "mlp"),
+        ("gan", "dcgan"),
+        ("diffusion", "mlp"),
+        ("diffusion", "unet"),
+    ],
+)
+def test_every_field_is_named_with_its_line(name: str, kind: str, file: Path) -> None:
     """Misspelt, with a value of another kind, and both by an override."""
-    full: dict[str, Any] = load_config(name).model_dump(mode="json")
+    full: dict[str, Any] = load_config(name, {"model.network": {"kind": kind}}).model_dump(mode="json")
     network = full["model"].get("network", {})
     fields: list[tuple[str, ...]] = [("train", key) for key in full["train"]] + [
         ("model", key) for key in full["model"]
@@ -422,14 +517,16 @@ def test_every_field_is_named_with_its_line(name: str, file: Path) -> None:
         assert text.startswith(f"the override {dotted}x=5: unknown key '{dotted}x', did you mean ")
         assert f"'{key}'" in text
 
-        text = error_in(file, "\n".join(lines), {dotted: {"a": 1}})
-        assert text.startswith(f"the override {dotted}={{'a': 1}}: {dotted} should be ")
+        odd: object = [1] if key == "lr_factors" else {"a": 1}
+        shown = re.escape(str(odd))
+        told = rf"({dotted} should be .*, got {shown}|unknown {key} {shown} of {dotted}, choose from .*)"
+        text = error_in(file, "\n".join(lines), {dotted: odd})
+        assert re.fullmatch(re.escape(f"the override {dotted}={odd}: ") + told, text)
         items = [line.startswith(f"{'  ' * (len(keys) - 1)}- ") for line in lines[number + 1 :]]
         after = number + 1 + [*items, False].index(False)  # the items of a list stand in lines of their own
-        changed = [*lines[:number], f"{'  ' * (len(keys) - 1)}{key}: {{a: 1}}", *lines[after:]]
+        changed = [*lines[:number], f"{'  ' * (len(keys) - 1)}{key}: {odd}", *lines[after:]]
         text = error_in(file, "\n".join(changed))
-        assert text.startswith(f"{file}, line {number + 1}: {dotted} should be ")
-        assert text.endswith("got {'a': 1}")
+        assert re.fullmatch(re.escape(f"{file}, line {number + 1}: ") + told, text)
 
 
 def test_no_mutation_of_a_config_breaks_the_reader(file: Path) -> None:
@@ -477,6 +574,7 @@ def test_a_write_that_fails_leaves_the_old_file(file: Path, monkeypatch: pytest.
 ODD_OVERRIDES: list[dict[str, object]] = [
     {},
     {"train.lr": 1e-30, "train.seed": 2**63 - 1, "train.ema_decay": 0.1 + 0.2, "train.adam_betas": [0, 1e-9]},
+    {"train.lr_factors": {"a": 4, "b # c": 1e-9}},
     {"train.dataset": "a: b # c"},
     {"train.dataset": "two\nlines\t\x07\u2028"},
     {"train.dataset": "größe 日本 🙂"},

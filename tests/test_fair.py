@@ -52,9 +52,14 @@ def configs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     ]
 
 
-def config(folder: Path, name: str, **model: object) -> str:
+def config(folder: Path, name: str, width: int = 8, **model: object) -> str:
     settings = {
-        "model": {"family": "vae", "hidden_dim": 8, "latent_dim": 2, **model},
+        "model": {
+            "family": "vae",
+            "network": {"kind": "mlp", "hidden_dim": width},
+            "latent_dim": 2,
+            **model,
+        },
         "train": {"epochs": 1000, "batch_size": 64, "lr": 1e-3},
     }
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings))
@@ -239,7 +244,7 @@ def test_a_measurement_that_is_gone_is_made_again_without_training(
 
 
 def test_models_of_different_size(configs: list[str], tmp_path: Path) -> None:
-    wide = config(tmp_path, "wide", hidden_dim=16)
+    wide = config(tmp_path, "wide", width=16)
     with pytest.raises(
         GenlabError, match=r"differ by more than a tenth in parameters \(.*one.* 1\d,\d{3}, .*wide"
     ):

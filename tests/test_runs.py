@@ -41,7 +41,8 @@ FAST: dict[str, dict[str, object]] = {  # the same models, narrower
 
 def config_for(name: str, **train_settings: object) -> Config:
     settings = {"batch_size": 8, "epochs": 1} | train_settings
-    return load_config(name, FAST[name] | {f"train.{key}": value for key, value in settings.items()})
+    config, model = name.split(",")[0], FAST[name] if name in FAST else VARIANTS[name]
+    return load_config(config, model | {f"train.{key}": value for key, value in settings.items()})
 
 
 def drawn(family: Family) -> torch.Tensor:
@@ -165,7 +166,7 @@ def test_names_will_do_for_config_and_data(
     genlab.fit(tmp_path / "small.yaml", "digits", tmp_path / "runs" / "mine")
     assert repr(dataset) in capsys.readouterr().out
     assert genlab.resume("mine")[1][-1].step == 1
-    assert genlab.load("mine").config.model_dump()["hidden_dim"] == 8
+    assert genlab.load("mine").config.model_dump()["network"]["hidden_dim"] == 8
     assert genlab.sample("mine", 3, seed=1).shape == (3, 1, 28, 28)
     assert [run.path.name for run in genlab.list_runs()] == ["mine"]
     assert genlab.load_config("vae") == load_config("vae")
@@ -175,7 +176,25 @@ def test_names_will_do_for_config_and_data(
 
 # --- resume -----------------------------------------------------------------------------------
 
+VARIANTS: dict[str, dict[str, object]] = {
+    "vae, fitted prior": FAST["vae"] | {"model.latent_dim": 3, "model.prior_components": 2},
+    "gan, spectral norm": {
+        "model.network": {"kind": "dcgan", "channels": [3, 4]},
+        "model.spectral_norm": True,
+        "model.num_classes": 10,
+        "model.loss": "relativistic",
+        "model.penalty_every": 3,
+        "train.lr_factors.discriminator": 2,
+    },
+    "gan, batch norm": {
+        "model.network": {"kind": "dcgan", "channels": [3, 4], "discriminator_norm": "batch"}
+    },
+}
+
 RESUMED: list[tuple[str, dict[str, object]]] = [
+    ("vae, fitted prior", {"ema_decay": 0.9}),
+    ("gan, spectral norm", {"ema_decay": 0.9}),
+    ("gan, batch norm", {"validation_images": 8}),
     ("vae", {}),
     ("vae", {"lr_schedule": "cosine", "lr_warmup_steps": 3, "validation_images": 8, "monitor": "kl"}),
     ("gan", {"gradient_accumulation_steps": 2, "ema_decay": 0.9}),
@@ -511,7 +530,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(dataset: Datas
     folder, healthy = tmp_path / "run", tmp_path / "healthy"
     fit(load_config("vae", FAST["vae"] | {"train.batch_size": 8, "train.max_steps": 4}), dataset, healthy)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.vae.family.kl_divergence", _nan_after(4))
+        patch.setattr("genlab.vae.family.free_bits_kl", _nan_after(4))
         with pytest.raises(TrainingDiverged) as caught:
             fit(config, dataset, folder)
     text = str(caught.value)
@@ -523,14 +542,14 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(dataset: Datas
 
 
 def _nan_after(calls: int) -> Any:
-    from genlab.vae.loss import kl_divergence
+    from genlab.vae.loss import free_bits_kl
 
     count = 0
 
-    def kl(mu: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
+    def kl(mu: torch.Tensor, log_var: torch.Tensor, free_bits: float) -> torch.Tensor:
         nonlocal count
         count += 1
-        return kl_divergence(mu, log_var) * (float("nan") if count > calls else 1)
+        return free_bits_kl(mu, log_var, free_bits) * (float("nan") if count > calls else 1)
 
     return kl
 
@@ -702,7 +721,24 @@ def test_a_diffusion_model_is_sampled_otherwise_on_request(dataset: Dataset, tmp
         load(folder, overrides={"model.num_inference_steps": 21})
 
 
-def test_a_vae_is_sampled_in_one_way(dataset: Dataset, tmp_path: Path) -> None:
-    fit(config_for("vae", max_steps=1), dataset, tmp_path / "run")
-    with pytest.raises(GenlabError, match="this model has no settings of sampling"):
-        load(tmp_path / "run", overrides={"model.beta": 3})
+def test_what_is_no_setting_of_sampling(dataset: Dataset, tmp_path: Path) -> None:
+    for name, key, hint in (
+        ("vae", "beta", "choose from model.prior"),
+        ("gan", "latent_dim", "this model has no settings of sampling"),
+    ):
+        fit(config_for(name, max_steps=1), dataset, tmp_path / name)
+        with pytest.raises(GenlabError, match=f"model.{key} is no setting of sampling: {hint}"):
+            load(tmp_path / name, overrides={f"model.{key}": 3})
+
+
+def test_the_two_time_scales_can_change_within_a_run(dataset: Dataset, tmp_path: Path) -> None:
+    """As the learning rate can, and whether they stood in the config before or not."""
+    folder = tmp_path / "run"
+    fit(config_for("gan", max_steps=2), dataset, folder)
+    for steps, factors in ((4, {"discriminator": 3.0}), (6, {"discriminator": 3.0, "generator": 0.5})):
+        name = max(factors)
+        overrides = {"train.max_steps": steps, f"train.lr_factors.{name}": factors[name]}
+        assert len(resume(folder, overrides, dataset=dataset)[1]) == steps
+        assert load_config(folder / CONFIG).train.lr_factors == factors
+    with pytest.raises(GenlabError, match=r"no network 'generato', did you mean 'generator'\?"):
+        resume(folder, {"train.max_steps": 8, "train.lr_factors.generato": 2}, dataset=dataset)

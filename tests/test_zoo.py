@@ -9,7 +9,7 @@ from genlab.runs import fit
 from genlab.zoo import build, config_names, load_config
 
 ALL = ["diffusion", "diffusion-mlp", "diffusion-naive", "gan", "gan-small", "vae", "vae-small"]
-NEW = ["diffusion-compact", "diffusion-flow", "diffusion-large"]
+NEW = ["diffusion-compact", "diffusion-flow", "diffusion-large", "gan-conv", "vae-binary", "vae-conv"]
 FAIR = ["fair-diffusion", "fair-gan", "fair-vae"]
 
 
@@ -48,7 +48,8 @@ def test_the_reference_designs() -> None:
     assert settings("diffusion") == (10, 2e-4)
     assert all(load_config(name).train.batch_size == 128 for name in ALL)
     small = load_config("vae-small").model.model_dump()
-    assert (small["hidden_dim"], small["latent_dim"], small["output"], small["beta"]) == (400, 20, "tanh", 1)
+    assert small["network"] == {"kind": "mlp", "hidden_dim": 400}
+    assert (small["latent_dim"], small["output"], small["beta"]) == (20, "tanh", 1)
     diffusion = load_config("diffusion").model.model_dump()
     assert (diffusion["num_train_timesteps"], diffusion["schedule"]) == (1000, "cosine")
     assert (diffusion["num_inference_steps"], diffusion["eta"]) == (50, 0)

@@ -7,6 +7,8 @@ from pathlib import Path
 Case = Callable[[Path], list[str]]
 
 VAE = "model:\n  family: vae\n"
+MLP = VAE + "  network:\n    kind: mlp\n    "
+GAN = "model:\n  family: gan\n  "
 TRAIN = VAE + "train:\n  "
 DIFFUSION = "model:\n  family: diffusion\n  "
 UNET = DIFFUSION + "network:\n    kind: unet\n    "
@@ -122,14 +124,21 @@ _CONTENTS: dict[str, str | bytes] = {
     "a word for yes or no": UNET + "attention: maybe\n",
     "off for one of some words": VAE + "  reconstruction: off\n",
     "a word that is none of the choices": VAE + "  output: sigmoyd\n",
+    "a game that nobody plays": GAN + "loss: hinges\n",
+    "a norm misspelt": GAN + "network: {kind: dcgan, generator_norm: bach}\n",
+    "a factor below zero": TRAIN + "lr_factors: {autoencoder: -1}\n",
+    "true for a factor": TRAIN + "lr_factors:\n    autoencoder: yes\n",
+    "a number for factors": TRAIN + "lr_factors: 4\n",
+    "a factor of a network that the model lacks": TRAIN
+    + "dataset: digits\n  max_steps: 1\n  lr_factors: {autoencodr: 4}\n",
     "a comma for a decimal point": TRAIN + "lr: 0,001\n",
     "not a number": TRAIN + "lr: .nan\n",
     "infinity": TRAIN + "clip_grad_norm: .inf\n",
     "infinity by overflow": VAE + "  beta: 1.0e+999\n",
     "a number below its range": TRAIN + "epochs: 0\n",
     "a number above its range": TRAIN + f"seed: {2**63}\n",
-    "a width of a nonillion": VAE + f"  hidden_dim: {10**30}\n",
-    "a width of a nonillion in quotes": VAE + f"  hidden_dim: '{10**30}'\n",
+    "a width of a nonillion": MLP + f"hidden_dim: {10**30}\n",
+    "a width of a nonillion in quotes": MLP + f"hidden_dim: '{10**30}'\n",
     "a number of 5000 digits": TRAIN + f"epochs: {'9' * 5000}\n",
     "a number of 5000 digits in quotes": TRAIN + f"epochs: '{'9' * 5000}'\n",
     "a hexadecimal number of 20000 digits": TRAIN + f"epochs: 0x{'f' * 20000}\n",
@@ -162,6 +171,13 @@ _CONTENTS: dict[str, str | bytes] = {
     "an unknown kind of network": DIFFUSION + "network: {kind: unett}\n",
     "a word for a network": DIFFUSION + "network: unet\n",
     "two settings that contradict each other": VAE + "  output: tanh\n  reconstruction: bce\n",
+    "a fitted prior of no components": VAE + "  prior: fitted\n",
+    "black and white with squares": VAE + "  binarise: true\n",
+    "label smoothing without a target": GAN + "loss: hinge\n  label_smoothing: 0.1\n",
+    "a slope penalty in another game": GAN + "slope_penalty: 10\n",
+    "a gradient penalty with batch norm": GAN
+    + "network: {kind: dcgan, discriminator_norm: batch}\n  r1: 1\n",
+    "batch norm with one image": "model: {family: gan}\ntrain:\n  batch_size: 1\n",
     "zero terminal SNR with epsilon": DIFFUSION + "zero_terminal_snr: true\n",
     "a straight path with epsilon": DIFFUSION + "schedule: straight\n",
     "min-SNR on a path to pure noise": DIFFUSION

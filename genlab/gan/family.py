@@ -64,6 +64,9 @@ class GANConfig(Settings):
     slope_penalty: float | None = Field(
         None, ge=0, description="weight of (slope - 1)^2 between real and fake, wgan_gp only; none: 10"
     )
+    penalty_every: int = Field(
+        1, ge=1, description="batches from one penalty to the next, which then weighs so many times as much"
+    )
     spectral_norm: bool = Field(False, description="bound the discriminator's slope by its weights")
     num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")
     conditioning: Conditioning = Field("projection", description="how the discriminator is told the class")
@@ -124,6 +127,8 @@ def build_networks(config: GANConfig) -> nn.ModuleDict:
             conditioning=config.conditioning,
             batch_norm=network.discriminator_norm == "batch",
         )
+    if config.penalty_every > 1:
+        discriminator.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
     if config.spectral_norm:
         with_spectral_norm(discriminator)
     return nn.ModuleDict({"generator": generator, "discriminator": discriminator})
@@ -168,22 +173,36 @@ class GAN:
         yield Loss("generator", loss, {"generator": loss.detach()})
 
     def _penalty(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor | float:
-        """What the discriminator pays for its slope, as the config weighs it."""
-        r1, r2, slope = self.config.penalties
+        """What the discriminator pays for its slope in training, as the config weighs it.
+
+        A slope costs more time than all the rest, and need not be looked at in every batch (lazy
+        regularisation: Karras et al. 2020, arXiv:1912.04958, appendix B).
+        """
+        discriminator, every = self.networks["discriminator"], self.config.penalty_every
+        r1, r2, slope = (weight * every for weight in self.config.penalties)
+        if not (discriminator.training and self._penalty_is_due()):
+            return 0.0
 
         def judge(images: Tensor) -> Tensor:
-            logits: Tensor = self.networks["discriminator"](images, labels)
+            logits: Tensor = discriminator(images, labels)
             return logits
 
         penalty: Tensor | float = 0.0
-        with torch.enable_grad():  # the slope is needed to measure a loss, too
-            if r1:
-                penalty = penalty + r1 / 2 * gradient_penalty(judge, real)
-            if r2:
-                penalty = penalty + r2 / 2 * gradient_penalty(judge, fake)
-            if slope:
-                penalty = penalty + slope * slope_penalty(judge, real, fake)
+        if r1:
+            penalty = penalty + r1 / 2 * gradient_penalty(judge, real)
+        if r2:
+            penalty = penalty + r2 / 2 * gradient_penalty(judge, fake)
+        if slope:
+            penalty = penalty + slope * slope_penalty(judge, real, fake)
         return penalty
+
+    def _penalty_is_due(self) -> bool:
+        """In the first batch and every ``penalty_every`` after it; counted in a buffer, which a run keeps."""
+        if self.config.penalty_every == 1:
+            return True
+        seen = self.networks["discriminator"].get_buffer("batches_seen")
+        seen += 1
+        return (seen.item() - 1) % self.config.penalty_every == 0
 
     @property
     def latent_dim(self) -> int:

@@ -97,8 +97,10 @@ def conv_discriminator(
 def with_spectral_norm(network: nn.Module) -> nn.Module:
     """The network with every weight matrix divided by its largest singular value.
 
-    Each layer then stretches a difference of inputs at most to its own length, and all of them together
-    as well: a detective that cannot be steeper than 1 (Miyato et al. 2018, arXiv:1802.05957, equation 8).
+    A linear layer then stretches a difference of inputs at most to its own length, and several of them
+    together as well: a detective of matrices cannot be steeper than 1 (Miyato et al. 2018,
+    arXiv:1802.05957, equation 8). A convolution here sees each pixel in four patches, and can stretch by
+    2; a projection is a second answer beside the first. The bound is wider there, and still one.
     The singular value is followed by one power iteration a step.
     """
     for layer in list(network.modules()):

@@ -26,6 +26,7 @@ from genlab.vae.loss import (
 from genlab.vae.model import CONV_ACTIVATION, Autoencoder, ConvEncoder, Encoder, reparameterise
 from genlab.vae.prior import MixturePrior
 
+PRIOR_IMAGES = 30_000  # whose codes a prior is fitted to: more take longer and change little
 Prior = Literal["standard", "fitted"]
 
 
@@ -164,15 +165,17 @@ class VAE:
         """Give the model a prior fitted to where the codes of images are; ``sample`` draws from it then.
 
         Args:
-            dataset: the training images.
+            dataset: the training images; of many, 30,000 are looked at.
             components: Gaussians in the mixture (per class, of a conditional model).
         """
+        looked_at = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:PRIOR_IMAGES]
+        looked_at = looked_at.to(dataset.images.device)
         drawn = []
-        for index in torch.arange(len(dataset)).split(1000):
+        for index in looked_at.split(1000):
             images, labels = to_signed(dataset.images[index]), dataset.labels[index]
             drawn.append(self.encode(self._seen(images), labels, draw=True).cpu())
         prior = MixturePrior(self.latent_dim, components, self.num_classes)
-        prior.fit(torch.cat(drawn), dataset.labels.cpu())
+        prior.fit(torch.cat(drawn), dataset.labels[looked_at].cpu())
         self._autoencoder.prior = prior.to(device_of(self.networks))
 
     @torch.no_grad()

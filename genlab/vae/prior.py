@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 
+ENOUGH = 1e-2  # nats per code: what a round of the search has to gain for another one to follow
 CODES_PER_COMPONENT = 50  # with fewer, a Gaussian's shape would be that of a handful of codes
 SMALLEST_VARIANCE = 1e-4  # added to every variance, in units of the codes' own
 
@@ -62,7 +63,8 @@ class MixturePrior(nn.Module):
     def _fit_one(self, index: int, codes: NDArray[np.float64], seed: int) -> None:
         found = max(1, min(self.weights.shape[1], len(codes) // CODES_PER_COMPONENT))
         scale = max(codes.var(0).mean(), 1e-12)
-        mixture = GaussianMixture(found, reg_covar=SMALLEST_VARIANCE * scale, random_state=seed).fit(codes)
+        search = GaussianMixture(found, tol=ENOUGH, reg_covar=SMALLEST_VARIANCE * scale, random_state=seed)
+        mixture = search.fit(codes)
         self.weights[index] = 0
         self.weights[index, :found] = torch.from_numpy(mixture.weights_)
         self.means[index, :found] = torch.from_numpy(mixture.means_)

@@ -1,52 +1,141 @@
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from pydantic import ValidationError
+from torch import Tensor, nn
 
 from genlab.config import TrainConfig
 from genlab.data import Dataset, to_signed
 from genlab.errors import GenlabError
 from genlab.gan import GAN, GANConfig
+from genlab.gan.loss import Game, gradient_penalty, slope_penalty
+from genlab.gan.model import Discriminator
+from genlab.nn.convnet import ConvDecoder
+from genlab.nn.mlp import MLPDecoder
 from genlab.training.loop import train
+from genlab.zoo import load_config
+
+GAMES: tuple[Game, ...] = get_args(Game)
+MLP: dict[str, Any] = {"kind": "mlp", "hidden_dim": 16}
+CONV: dict[str, Any] = {"kind": "dcgan", "channels": (3, 4)}
+NETWORKS = {
+    "mlp": MLP,
+    "conv": CONV,
+    "conv without norm": CONV | {"generator_norm": "none"},
+    "conv, both normed": CONV | {"discriminator_norm": "batch"},
+}
+TOLD: dict[str, dict[str, Any]] = {
+    "unconditional": {},
+    "projection": {"num_classes": 10, "conditioning": "projection"},
+    "embedding": {"num_classes": 10, "conditioning": "embedding"},
+}
 
 
 def small(**settings: Any) -> GAN:
     torch.manual_seed(0)
-    return GAN(GANConfig(**{"hidden_dim": 16, "latent_dim": 5} | settings))
+    return GAN(GANConfig(**{"network": MLP, "latent_dim": 5} | settings))
 
 
-def grads(network: nn.Module) -> list[torch.Tensor | None]:
+def grads(network: nn.Module) -> list[Tensor | None]:
     return [parameter.grad for parameter in network.parameters()]
 
 
-def test_the_discriminators_loss_leaves_the_generator_alone(
-    images: torch.Tensor, labels: torch.Tensor
+def always_says(family: GAN, logit: float) -> None:
+    """A "step" after which every image gets the same answer."""
+    discriminator = family.networks["discriminator"]
+    assert isinstance(discriminator, Discriminator)
+    with torch.no_grad():
+        for parameter in discriminator.parameters():
+            parameter.zero_()
+        discriminator.last.bias.fill_(logit)
+
+
+# --- every combination ------------------------------------------------------------------------
+
+
+def allowed(game: Game, network: str) -> bool:
+    return network != "conv, both normed" or game not in ("relativistic", "wgan_gp")
+
+
+EVERY = [
+    pytest.param(game, network, told, spectral, id=f"{game}, {network}, {told}{', spectral' * spectral}")
+    for game in GAMES
+    for network in NETWORKS
+    for told in TOLD
+    for spectral in (False, True)
+    if allowed(game, network)
+]
+
+
+@pytest.mark.parametrize(("game", "network", "told", "spectral"), EVERY)
+def test_each_loss_teaches_its_own_player_and_images_come_out(
+    game: Game, network: str, told: str, spectral: bool, images: Tensor, labels: Tensor
 ) -> None:
-    family = small()
+    family = small(loss=game, network=NETWORKS[network], spectral_norm=spectral, **TOLD[told])
+    players = family.networks
     losses = family.losses(images, labels)
-    name, loss, _ = next(losses)
+
+    name, loss, logged = next(losses)
     assert name == "discriminator"
-    loss.backward()
-    assert all(grad is None for grad in grads(family.networks["generator"]))
-    assert all(grad is not None and grad.any() for grad in grads(family.networks["discriminator"]))
-    name, loss, _ = next(losses)
+    assert loss.isfinite()
+    assert all(value.isfinite() and not value.requires_grad for value in logged.values())
+    loss.backward()  # on everything it reaches: not the generator
+    assert all(grad is None for grad in grads(players["generator"]))
+    found = [grad for grad in grads(players["discriminator"]) if grad is not None]
+    assert all(grad.isfinite().all() for grad in found)
+    assert any(grad.any() for grad in found)
+    torch.optim.SGD(players["discriminator"].parameters(), lr=0.01).step()
+    players.zero_grad()
+
+    name, loss, logged = next(losses)
     assert name == "generator"
-    loss.backward()
-    assert all(grad is not None and grad.any() for grad in grads(family.networks["generator"]))
+    assert loss.isfinite()
+    assert set(logged) == {"generator"}
+    loss.backward(inputs=list(players["generator"].parameters()))  # as the loop does it
+    assert all(grad is None for grad in grads(players["discriminator"]))
+    found = [grad for grad in grads(players["generator"]) if grad is not None]
+    assert len(found) == len(grads(players["generator"]))
+    assert all(grad.isfinite().all() for grad in found)
+    assert found[0].any()
     with pytest.raises(StopIteration):
         next(losses)
+
+    family.networks.eval()
+    for n in (1, 3):
+        drawn = family.sample(n, generator=torch.Generator().manual_seed(1))
+        assert drawn.shape == (n, 1, 28, 28)
+        assert drawn.dtype == torch.float32
+        assert 0 <= drawn.min() <= drawn.max() <= 1
+        assert torch.equal(drawn, family.sample(n, generator=torch.Generator().manual_seed(1)))
+    assert not torch.equal(drawn, family.sample(3, generator=torch.Generator().manual_seed(2)))
+
+
+def test_nothing_of_a_loss_is_left_where_it_is_only_measured(images: Tensor, labels: Tensor) -> None:
+    """In eval mode and without gradients, as on held-out images: the same numbers, and no state moves."""
+    family = small(loss="wgan_gp", r1=0.5, network=CONV, spectral_norm=True)
+    family.networks.eval()
+    before = {name: value.clone() for name, value in family.networks.state_dict().items()}
+    with torch.no_grad():
+        torch.manual_seed(1)
+        measured = [loss.value.item() for loss in family.losses(images, labels)]
+    torch.manual_seed(1)
+    assert [loss.value.item() for loss in family.losses(images, labels)] == pytest.approx(measured, rel=1e-5)
+    assert all(torch.equal(value, before[name]) for name, value in family.networks.state_dict().items())
+
+
+# --- the two steps ----------------------------------------------------------------------------
 
 
 def test_through_the_loop_the_generators_loss_leaves_the_discriminators_gradients_alone(
     dataset: Dataset,
 ) -> None:
     family = small()
-    seen: list[list[torch.Tensor | None]] = []
+    seen: list[list[Tensor | None]] = []
     losses = family.losses
 
-    def watched(images: torch.Tensor, labels: torch.Tensor) -> Any:
+    def watched(images: Tensor, labels: Tensor) -> Any:
         for loss in losses(images, labels):
             yield loss  # the loop has stepped on it when it comes back
             seen.append([None if g is None else g.clone() for g in grads(family.networks["discriminator"])])
@@ -58,19 +147,24 @@ def test_through_the_loop_the_generators_loss_leaves_the_discriminators_gradient
     torch.testing.assert_close(after_own, after_generators, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("game", "expected"),
+    [
+        ("non_saturating", F.softplus(torch.tensor(-3.0)).item()),
+        ("least_squares", 2.0),
+        ("hinge", -3.0),
+        ("relativistic", F.softplus(torch.tensor(0.0)).item()),  # the real ones are called the same
+    ],
+)
 def test_the_generators_loss_is_taken_after_the_discriminators_step(
-    images: torch.Tensor, labels: torch.Tensor
+    game: Game, expected: float, images: Tensor, labels: Tensor
 ) -> None:
-    family = small()
-    discriminator = family.networks["discriminator"]
+    family = small(loss=game)
     losses = family.losses(images, labels)
     next(losses)
-    with torch.no_grad():  # a "step" after which every image is called real with the logit 3
-        for parameter in discriminator.parameters():
-            parameter.zero_()
-        discriminator.layers[-1].bias.fill_(3)  # type: ignore[index, union-attr]
+    always_says(family, 3)
     _, loss, _ = next(losses)
-    assert loss.item() == pytest.approx(F.softplus(torch.tensor(-3.0)).item(), rel=1e-5)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_training_is_the_textbooks_loop(dataset: Dataset) -> None:
@@ -103,19 +197,19 @@ def test_training_is_the_textbooks_loop(dataset: Dataset) -> None:
         assert torch.allclose(ours, theirs, atol=1e-5, rtol=1e-3), name
 
 
-def test_accuracies_count_right_answers(images: torch.Tensor, labels: torch.Tensor) -> None:
-    family = small()
-    discriminator = family.networks["discriminator"]
-    with torch.no_grad():
-        for parameter in discriminator.parameters():
-            parameter.zero_()
-        discriminator.layers[-1].bias.fill_(3)  # type: ignore[index, union-attr]
+def test_accuracies_count_right_answers(images: Tensor, labels: Tensor) -> None:
+    for logit, right in ((3, (1, 0)), (-3, (0, 1))):
+        family = small()
+        always_says(family, logit)
+        _, _, logged = next(family.losses(images, labels))
+        assert (logged["real_accuracy"].item(), logged["fake_accuracy"].item()) == right
+    family = small(loss="least_squares")
+    always_says(family, 0.4)  # nearer to 0, which stands for a fake
     _, _, logged = next(family.losses(images, labels))
-    assert logged["real_accuracy"] == 1
-    assert logged["fake_accuracy"] == 0
+    assert (logged["real_accuracy"].item(), logged["fake_accuracy"].item()) == (0, 1)
 
 
-def test_smoothing_reaches_the_loss(images: torch.Tensor, labels: torch.Tensor) -> None:
+def test_smoothing_reaches_the_loss(images: Tensor, labels: Tensor) -> None:
     values = []
     for smoothing in (0.0, 0.2):
         family = small(label_smoothing=smoothing)
@@ -125,16 +219,163 @@ def test_smoothing_reaches_the_loss(images: torch.Tensor, labels: torch.Tensor) 
     assert values[1] - values[0] == pytest.approx(0.2 * mean, abs=1e-5)
 
 
-def test_decoding_is_certain_and_ends_in_0_to_1() -> None:
-    family = small()
+# --- the penalties ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, (0, 0, 0)),
+        ({"loss": "hinge"}, (0, 0, 0)),
+        ({"loss": "relativistic"}, (1, 1, 0)),
+        ({"loss": "relativistic", "r1": 0.5, "r2": 0}, (0.5, 0, 0)),
+        ({"loss": "wgan_gp"}, (0, 0, 10)),
+        ({"loss": "wgan_gp", "slope_penalty": 3}, (0, 0, 3)),
+        ({"loss": "wgan_gp", "slope_penalty": 0, "r2": 2}, (0, 2, 0)),
+        ({"r1": 5}, (5, 0, 0)),
+    ],
+)
+def test_each_game_has_its_usual_penalties(settings: dict[str, Any], expected: tuple[float, ...]) -> None:
+    assert GANConfig(**settings).penalties == expected
+
+
+@pytest.mark.parametrize(
+    "settings", [{"r1": 3.0}, {"r2": 3.0}, {"loss": "relativistic"}, {"loss": "wgan_gp", "r1": 0.5}]
+)
+@pytest.mark.parametrize("num_classes", [None, 10])
+def test_the_penalties_reach_the_loss_with_their_weights_and_are_not_logged(
+    settings: dict[str, Any], num_classes: int | None, images: Tensor, labels: Tensor
+) -> None:
+    family = small(num_classes=num_classes, **settings)
+    torch.manual_seed(7)
+    _, loss, logged = next(family.losses(images, labels))
+    discriminator = family.networks["discriminator"]
+    torch.manual_seed(7)  # the same code, then the same places between
+    fake = family.networks["generator"](torch.randn(8, 5), labels).tanh().detach()
+
+    def judge(x: Tensor) -> Tensor:
+        logits: Tensor = discriminator(x, labels)
+        return logits
+
+    r1, r2, slope = family.config.penalties
+    expected = r1 / 2 * gradient_penalty(judge, images) + r2 / 2 * gradient_penalty(judge, fake)
+    expected = expected + slope * slope_penalty(judge, images, fake)
+    assert expected > 0
+    torch.testing.assert_close(loss, logged["discriminator"] + expected)
+    assert set(logged) == {"discriminator", "real_accuracy", "fake_accuracy"}
+
+
+def test_a_penalty_that_is_rare_weighs_more_and_costs_the_same_in_all(images: Tensor, labels: Tensor) -> None:
+    """With the same weights in every batch; counted in training only, in a buffer that checkpoints hold."""
+
+    def penalties(family: GAN, batches: int) -> list[float]:
+        found = []
+        for _ in range(batches):
+            _, loss, logged = next(family.losses(images, labels))
+            found.append((loss - logged["discriminator"]).item())
+        return found
+
+    always, rare = small(r1=2.0), small(r1=2.0, penalty_every=3)
+    [each] = set(penalties(always, 2))
+    assert each > 0
+    assert penalties(rare, 4) == pytest.approx([3 * each, 0, 0, 3 * each], rel=1e-5)
+    rare.networks.eval()
+    assert penalties(rare, 4) == [0, 0, 0, 0]
+    again = small(r1=2.0, penalty_every=3)
+    again.networks.load_state_dict(rare.networks.state_dict())
+    again.networks.train()
+    assert penalties(again, 3) == pytest.approx([0, 0, 3 * each], rel=1e-5)
+
+
+def test_a_penalty_teaches_the_discriminator_and_nobody_else(images: Tensor, labels: Tensor) -> None:
+    family = small(loss="wgan_gp", r1=1.0, r2=1.0)
+    penalty = family._penalty(images, images.flip(0), labels)
+    assert isinstance(penalty, Tensor)
+    penalty.backward()
+    assert all(grad is None for grad in grads(family.networks["generator"]))
+    discriminator = family.networks["discriminator"]
+    assert isinstance(discriminator, Discriminator)
+    weight = discriminator.last.weight.grad
+    assert weight is not None
+    assert weight.any()
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing needs a target to smooth"),
+        ({"loss": "wgan_gp", "label_smoothing": 0.1}, "non_saturating or least_squares, not wgan_gp"),
+        ({"loss": "relativistic", "label_smoothing": 0.1}, "label_smoothing needs a target to smooth"),
+        ({"slope_penalty": 1}, "belongs to loss wgan_gp: use r1 and r2 with non_saturating"),
+        ({"loss": "hinge", "slope_penalty": 0}, "slope_penalty belongs to loss wgan_gp"),
+        ({"network": NETWORKS["conv, both normed"], "r1": 1}, "set network.discriminator_norm to none"),
+        ({"network": NETWORKS["conv, both normed"], "loss": "wgan_gp"}, "batch norm mixes with others'"),
+        ({"network": NETWORKS["conv, both normed"], "loss": "relativistic"}, "each image's own slope"),
+        ({"label_smoothing": 0.5}, "less than 0.5"),
+        ({"r1": -1}, "greater than or equal to 0"),
+        ({"loss": "hinges"}, "Input should be"),
+    ],
+)
+def test_settings_that_do_not_go_together(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        GANConfig(**settings)
+    assert complaint in str(caught.value)
+
+
+def test_settings_that_do_go_together() -> None:
+    GANConfig(loss="least_squares", label_smoothing=0.1)
+    GANConfig.model_validate(
+        {"network": NETWORKS["conv, both normed"], "loss": "relativistic", "r1": 0, "r2": 0}
+    )
+    GANConfig(spectral_norm=True, r1=1.0, loss="hinge")
+
+
+@pytest.mark.parametrize("network", list(NETWORKS))
+def test_batch_norm_needs_two_images_in_training(network: str, images: Tensor, labels: Tensor) -> None:
+    family = small(network=NETWORKS[network])
+    one = (images[:1], labels[:1])
+    if network in ("conv", "conv, both normed"):
+        assert family.config.batch_norm
+        with pytest.raises(
+            GenlabError, match=r"^batch norm compares images with each other: a batch needs at least two$"
+        ):
+            next(family.losses(*one))
+    else:
+        assert not family.config.batch_norm
+        assert all(loss.value.isfinite() for loss in family.losses(*one))
+    family.networks.eval()
+    assert all(loss.value.isfinite() for loss in family.losses(*one))
+
+
+def test_a_batch_size_of_one_is_refused_with_batch_norm_only() -> None:
+    overrides = {"model.network": CONV, "train.batch_size": 1}
+    with pytest.raises(GenlabError, match=r"train\.batch_size 1 leaves batch norm nothing to compare"):
+        load_config("gan", overrides)
+    plain = CONV | {"generator_norm": "none"}
+    assert load_config("gan", overrides | {"model.network": plain}).train.batch_size == 1
+    assert load_config("gan", {"train.batch_size": 1, "model.network.kind": "mlp"}).train.batch_size == 1
+
+
+# --- codes and images -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_decoding_is_certain_and_ends_in_0_to_1(network: str) -> None:
+    family = small(network=NETWORKS[network])
+    family.networks.eval()
     z = 10 * torch.randn(4, family.latent_dim)
     images = family.decode(z)
     assert images.shape == (4, 1, 28, 28)
     expected = (family.networks["generator"](z).tanh() + 1) / 2
     torch.testing.assert_close(images, expected.detach(), atol=1e-6, rtol=1e-5)
     assert torch.equal(images, family.decode(z))
-    with pytest.raises(GenlabError, match=r"shape \(N, 5\), got \(4, 6\)"):
-        family.decode(torch.zeros(4, 6))
+    torch.testing.assert_close(family.decode(z[:1]), images[:1])
+    for wrong in (torch.zeros(4, 6), torch.zeros(5), torch.zeros(1, 4, 5)):
+        with pytest.raises(GenlabError, match=r"codes should be of shape \(N, 5\), got "):
+            family.decode(wrong)
 
 
 def test_samples_are_decoded_draws_from_the_prior() -> None:
@@ -146,7 +387,19 @@ def test_samples_are_decoded_draws_from_the_prior() -> None:
     assert not torch.equal(images, family.decode(z, labels + 1))
 
 
-def test_generator_and_decoder_are_one_architecture() -> None:
-    from genlab.nn.mlp import MLPDecoder
+def test_labels_are_for_conditional_models() -> None:
+    family = small()
+    for refused in (
+        lambda: family.sample(2, labels=torch.tensor([1, 2])),
+        lambda: family.decode(torch.zeros(2, 5), torch.tensor([1, 2])),
+    ):
+        with pytest.raises(GenlabError, match="this model is unconditional"):
+            refused()
+    with pytest.raises(GenlabError, match=r"labels should be in 0\.\.9, got 10"):
+        small(num_classes=10).sample(1, labels=torch.tensor([10]))
 
-    assert isinstance(GAN(GANConfig()).networks["generator"], MLPDecoder)
+
+def test_generator_and_decoder_are_one_architecture() -> None:
+    assert isinstance(small().networks["generator"], MLPDecoder)
+    assert isinstance(small(network=CONV).networks["generator"], ConvDecoder)
+    assert isinstance(GAN(GANConfig()).networks["generator"], ConvDecoder)

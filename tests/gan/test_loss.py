@@ -1,20 +1,70 @@
 import math
+from collections.abc import Callable
+from typing import get_args
 
 import pytest
 import torch
+from torch import Tensor
+from torch.distributions import Bernoulli
 
-from genlab.gan.loss import discriminator_loss, generator_loss, gradient_penalty
+from genlab.gan.loss import (
+    Game,
+    decision_boundary,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    slope_penalty,
+)
 
+GAMES: tuple[Game, ...] = get_args(Game)
 REAL = torch.tensor([2.0, -1.0, 0.5])
-FAKE = torch.tensor([-3.0, 0.25])
+FAKE = torch.tensor([-3.0, 0.25, 1.5])
 
 
-def test_the_discriminators_loss_is_equation_1() -> None:
-    def log(p: torch.Tensor) -> torch.Tensor:
-        return p.double().log()
+def cost(logits: Tensor, called: float) -> float:
+    """Mean of -log p of an answer, in double precision and by torch.distributions."""
+    logits = logits.double()
+    log_p: Tensor = Bernoulli(logits=logits).log_prob(torch.full_like(logits, called))
+    return -log_p.mean().item()
 
-    expected = -log(REAL.double().sigmoid()).mean() - log(1 - FAKE.double().sigmoid()).mean()
-    assert discriminator_loss(REAL, FAKE).item() == pytest.approx(expected.item(), rel=1e-6)
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def log_sigmoid(x: float) -> float:
+    return -math.log(1 + math.exp(-x))
+
+
+PAIRS = list(zip(REAL.tolist(), FAKE.tolist(), strict=True))
+BY_HAND: dict[Game, tuple[float, float]] = {  # the discriminator's loss and the generator's
+    "non_saturating": (cost(REAL, 1) + cost(FAKE, 0), cost(FAKE, 1)),
+    "least_squares": (
+        0.5 * mean([(r - 1) ** 2 for r, _ in PAIRS]) + 0.5 * mean([f**2 for _, f in PAIRS]),
+        0.5 * mean([(f - 1) ** 2 for _, f in PAIRS]),
+    ),
+    "hinge": (
+        mean([max(0, 1 - r) for r, _ in PAIRS]) + mean([max(0, 1 + f) for _, f in PAIRS]),
+        -mean([f for _, f in PAIRS]),
+    ),
+    "wgan_gp": (mean([f for _, f in PAIRS]) - mean([r for r, _ in PAIRS]), -mean([f for _, f in PAIRS])),
+    "relativistic": (
+        -mean([log_sigmoid(r - f) for r, f in PAIRS]),
+        -mean([log_sigmoid(f - r) for r, f in PAIRS]),
+    ),
+}
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_both_losses_are_the_papers(game: Game) -> None:
+    discriminators, generators = BY_HAND[game]
+    assert discriminator_loss(REAL, FAKE, game=game).item() == pytest.approx(discriminators, rel=1e-6)
+    assert generator_loss(FAKE, REAL, game).item() == pytest.approx(generators, rel=1e-6)
+
+
+def test_the_first_game_is_played_unless_another_is_asked_for() -> None:
+    assert discriminator_loss(REAL, FAKE) == discriminator_loss(REAL, FAKE, game="non_saturating")
+    assert generator_loss(FAKE) == generator_loss(FAKE, game="non_saturating")
 
 
 def test_undecided_it_costs_two_bits() -> None:
@@ -22,12 +72,71 @@ def test_undecided_it_costs_two_bits() -> None:
     assert generator_loss(torch.zeros(4)).item() == pytest.approx(math.log(2))
 
 
-def test_the_generators_loss_is_the_non_saturating_one() -> None:
-    expected = -FAKE.double().sigmoid().log().mean()
-    assert generator_loss(FAKE).item() == pytest.approx(expected.item(), rel=1e-6)
-    sure = torch.tensor([-50.0], requires_grad=True)  # the detective is sure: the slope is still 1
-    [slope] = torch.autograd.grad(generator_loss(sure), sure)
-    assert slope.item() == pytest.approx(-1)
+@pytest.mark.parametrize("game", GAMES)
+def test_batches_are_averaged(game: Game) -> None:
+    torch.testing.assert_close(
+        discriminator_loss(REAL.repeat(3), FAKE.repeat(3), game=game),
+        discriminator_loss(REAL, FAKE, game=game),
+    )
+    torch.testing.assert_close(
+        generator_loss(FAKE.repeat(2), REAL.repeat(2), game), generator_loss(FAKE, REAL, game)
+    )
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_the_real_images_pull_at_the_generator_only_where_pairs_are_compared(game: Game) -> None:
+    changed = generator_loss(FAKE, REAL + 1, game) != generator_loss(FAKE, REAL, game)
+    assert changed == (game == "relativistic")
+
+
+# --- the slopes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("game", "slope"),
+    [
+        ("non_saturating", lambda f: 1 / (1 + math.exp(-f)) - 1),
+        ("least_squares", lambda f: f - 1),
+        ("hinge", lambda f: -1.0),
+        ("wgan_gp", lambda f: -1.0),
+        ("relativistic", lambda f: 1 / (1 + math.exp(-(f - 0.5))) - 1),
+    ],
+)
+@pytest.mark.parametrize("logit", [-10.0, -0.5, 0.0, 2.0])
+def test_the_generators_slope(game: Game, slope: Callable[[float], float], logit: float) -> None:
+    """The surer the detective that a fake is one, the steeper: no game is flat there."""
+    fake = torch.tensor([logit], requires_grad=True)
+    [found] = torch.autograd.grad(generator_loss(fake, torch.tensor([0.5]), game), fake)
+    assert found.item() == pytest.approx(slope(logit), abs=1e-6)
+    if logit == -10:
+        assert found.item() < -0.99
+
+
+def test_a_hinge_leaves_alone_what_is_told_apart_well_enough() -> None:
+    real, fake = torch.tensor([1.5, 0.5], requires_grad=True), torch.tensor([-1.5, 0.5], requires_grad=True)
+    slopes = torch.autograd.grad(discriminator_loss(real, fake, game="hinge"), [real, fake])
+    assert slopes[0].tolist() == [0, -0.5]
+    assert slopes[1].tolist() == [0, 0.5]
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("size", [1e2, 1e4, 1e18])
+def test_confidence_never_gives_an_infinity(game: Game, size: float) -> None:
+    """A sigmoid and a logarithm apart would give log(0)."""
+    smoothing = 0.1 if game in ("non_saturating", "least_squares") else 0.0
+    for real_sign, fake_sign in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+        real = torch.tensor([real_sign * size], requires_grad=True)
+        fake = torch.tensor([fake_sign * size], requires_grad=True)
+        for loss in (
+            discriminator_loss(real, fake, smoothing, game),
+            generator_loss(fake, real.detach(), game),
+        ):
+            assert loss.isfinite()
+            for slope in torch.autograd.grad(loss, [real, fake], retain_graph=True, allow_unused=True):
+                assert slope is None or slope.isfinite().all()
+
+
+# --- smoothing and the boundary ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
@@ -40,38 +149,64 @@ def test_smoothing_is_one_sided(smoothing: float) -> None:
     assert slopes[1].item() == pytest.approx(0, abs=1e-6)
     difference = discriminator_loss(REAL, FAKE, smoothing) - discriminator_loss(REAL, FAKE)
     assert difference.item() == pytest.approx(smoothing * REAL.mean().item(), abs=1e-6)
-    changed = discriminator_loss(REAL, FAKE + 1, smoothing) - discriminator_loss(REAL, FAKE + 1)
-    assert changed.item() == pytest.approx(difference.item(), abs=1e-6)  # the fakes have no part in it
 
 
-@pytest.mark.parametrize("size", [1e2, 1e4, 1e30])
-def test_confidence_never_gives_an_infinity(size: float) -> None:
-    """A sigmoid and a logarithm apart would give log(0)."""
-    for sign in (1, -1):
-        real = torch.tensor([sign * size], requires_grad=True)
-        fake = torch.tensor([sign * size], requires_grad=True)
-        for loss in (discriminator_loss(real, fake, 0.1), generator_loss(fake)):
-            assert loss.isfinite()
-            for slope in torch.autograd.grad(loss, [real, fake], retain_graph=True, allow_unused=True):
-                assert slope is None or slope.isfinite().all()
+@pytest.mark.parametrize("smoothing", [0.1, 0.3])
+def test_smoothed_squares_aim_at_less_than_one_for_real_images_only(smoothing: float) -> None:
+    real, fake = torch.tensor([1 - smoothing]), torch.zeros(1)
+    assert discriminator_loss(real, fake, smoothing, "least_squares").item() == pytest.approx(0, abs=1e-12)
+    expected = mean([(r - (1 - smoothing)) ** 2 for r, _ in PAIRS]) / 2 + mean([f**2 for _, f in PAIRS]) / 2
+    found = discriminator_loss(REAL, FAKE, smoothing, "least_squares")
+    assert found.item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_batches_are_averaged() -> None:
-    torch.testing.assert_close(
-        discriminator_loss(REAL.repeat(3), FAKE.repeat(2)), discriminator_loss(REAL, FAKE)
-    )
-    torch.testing.assert_close(generator_loss(FAKE.repeat(2)), generator_loss(FAKE))
+@pytest.mark.parametrize("game", GAMES)
+def test_only_a_target_can_be_smoothed_and_never_that_of_fakes(game: Game) -> None:
+    def extra(fake: Tensor) -> float:
+        smoothed = discriminator_loss(REAL, fake, 0.2, game)
+        return (smoothed - discriminator_loss(REAL, fake, 0.0, game)).item()
+
+    assert (extra(FAKE) != 0) == (game in ("non_saturating", "least_squares"))
+    assert extra(FAKE + 1) == pytest.approx(extra(FAKE), abs=1e-6)  # the fakes have no part in it
 
 
-# --- the gradient penalty ---------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("game", "boundary"),
+    [("non_saturating", 0), ("hinge", 0), ("least_squares", 0.5), ("wgan_gp", 7.5), ("relativistic", 7.5)],
+)
+def test_the_boundary_lies_between_what_the_game_wants_of_real_and_fake(game: Game, boundary: float) -> None:
+    """Halfway between the targets, 1 and 0 or 1 and -1; where there are none, between the two means."""
+    real, fake = torch.tensor([9.0, 11.0], requires_grad=True), torch.tensor([4.0, 6.0])
+    found = decision_boundary(real, fake, game)
+    assert float(found) == boundary
+    assert not isinstance(found, Tensor) or not found.requires_grad
 
 
-def test_the_penalty_of_a_linear_detective_is_its_slope_squared() -> None:
-    weights = torch.randn(784, generator=torch.Generator().manual_seed(0))
-    for n in (1, 5):
-        inputs = torch.randn(n, 1, 28, 28)
-        penalty = gradient_penalty(lambda x: x.flatten(1) @ weights + 3, inputs)
-        torch.testing.assert_close(penalty, weights.square().sum())
+# --- the penalties ----------------------------------------------------------------------------
+
+WEIGHTS = torch.randn(784, generator=torch.Generator().manual_seed(0))
+
+
+def linear(x: Tensor) -> Tensor:
+    return x.flatten(1) @ WEIGHTS + 3
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_the_penalties_of_a_linear_detective_are_those_of_its_one_slope(n: int) -> None:
+    torch.manual_seed(0)
+    real, fake = torch.randn(n, 1, 28, 28), torch.randn(n, 1, 28, 28)
+    norm = WEIGHTS.norm()
+    for inputs in (real, fake):
+        torch.testing.assert_close(gradient_penalty(linear, inputs), norm.square())
+    torch.testing.assert_close(slope_penalty(linear, real, fake), (norm - 1).square())
+
+
+def test_a_slope_of_one_costs_nothing() -> None:
+    def steep(x: Tensor) -> Tensor:
+        logits: Tensor = linear(x) / WEIGHTS.norm()
+        return logits
+
+    assert slope_penalty(steep, torch.randn(3, 784), torch.randn(3, 784)).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_the_penalty_is_averaged_over_the_inputs() -> None:
@@ -80,10 +215,71 @@ def test_the_penalty_is_averaged_over_the_inputs() -> None:
     assert penalty.item() == pytest.approx((4 + 16 + 36) / 3)
 
 
-def test_the_penalty_can_be_differentiated_by_the_weights_and_leaves_the_inputs_alone() -> None:
+def test_the_slope_is_asked_for_between_the_two_of_each_pair() -> None:
+    """Of D(x) = |x|^2 / 2 the slope at x is x: its length says where the points were."""
+    real, fake = torch.zeros(2000, 2), torch.tensor([[4.0, 0.0], [0.0, 8.0]]).repeat(1000, 1)
+    seen: list[Tensor] = []
+
+    def bowl(x: Tensor) -> Tensor:
+        seen.append(x.detach())
+        return x.square().sum(1) / 2
+
+    torch.manual_seed(0)
+    penalty = slope_penalty(bowl, real, fake)
+    [points] = seen
+    assert torch.equal(points == 0, fake == 0)  # each on its own line, and a share of its own
+    share = points.norm(dim=1) / fake.norm(dim=1)
+    assert 0 <= share.min() < 0.01
+    assert 0.99 < share.max() <= 1
+    assert share.mean().item() == pytest.approx(0.5, abs=0.02)
+    torch.testing.assert_close(penalty, (points.norm(dim=1) - 1).square().mean())
+    # E(4u - 1)^2 and E(8u - 1)^2 of a uniform u, averaged
+    assert penalty.item() == pytest.approx(((16 / 3 - 4 + 1) + (64 / 3 - 8 + 1)) / 2, rel=0.05)
+
+
+def test_the_penalties_can_be_differentiated_by_the_weights_and_leave_the_inputs_alone() -> None:
     weight = torch.tensor([3.0, -1.0], requires_grad=True)
-    inputs = torch.randn(4, 2, requires_grad=True)
-    gradient_penalty(lambda x: x @ weight, inputs).backward()
-    assert weight.grad is not None
-    torch.testing.assert_close(weight.grad, 2 * weight.detach())  # of w squared
-    assert inputs.grad is None
+    real, fake = torch.randn(4, 2, requires_grad=True), torch.randn(4, 2, requires_grad=True)
+
+    def detective(x: Tensor) -> Tensor:
+        return x @ weight
+
+    [slope] = torch.autograd.grad(gradient_penalty(detective, real), weight)
+    torch.testing.assert_close(slope, 2 * weight.detach())  # of w squared
+    [slope] = torch.autograd.grad(slope_penalty(detective, real, fake), weight)
+    norm = weight.detach().norm()
+    torch.testing.assert_close(slope, 2 * (norm - 1) * weight.detach() / norm)  # of (|w| - 1)^2
+    gradient_penalty(detective, real).backward()
+    slope_penalty(detective, real, fake).backward()
+    assert real.grad is None
+    assert fake.grad is None
+
+
+def test_a_curved_detectives_penalty_has_the_slope_of_its_closed_form() -> None:
+    """D(x) = a x^2 / 2 + b x: the squared slope (a x + b)^2, differentiated by a and b."""
+    a, b = torch.tensor(1.5, requires_grad=True), torch.tensor(-0.5, requires_grad=True)
+    x = torch.tensor([[1.0], [-2.0], [0.5]])
+    penalty = gradient_penalty(lambda x: (a * x.square() / 2 + b * x).squeeze(1), x)
+    slopes = 1.5 * x - 0.5
+    torch.testing.assert_close(penalty, slopes.square().mean())
+    by_a, by_b = torch.autograd.grad(penalty, [a, b])
+    torch.testing.assert_close(by_a, (2 * slopes * x).mean())
+    torch.testing.assert_close(by_b, (2 * slopes).mean())
+
+
+def test_a_constant_detective_has_no_slope_and_finite_gradients() -> None:
+    weight = torch.zeros(784, requires_grad=True)
+
+    def flat(x: Tensor) -> Tensor:
+        return x.flatten(1) @ weight + 2
+
+    real, fake = torch.randn(3, 1, 28, 28), torch.randn(3, 1, 28, 28)
+    for inputs in (real, fake):
+        penalty = gradient_penalty(flat, inputs)
+        assert penalty.item() == 0
+        [slope] = torch.autograd.grad(penalty, weight)
+        assert torch.equal(slope, torch.zeros(784))
+    penalty = slope_penalty(flat, real, fake)  # the root's own slope at 0 is infinite
+    assert penalty.item() == pytest.approx(1, abs=1e-4)
+    [slope] = torch.autograd.grad(penalty, weight)
+    assert slope.isfinite().all()

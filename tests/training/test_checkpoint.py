@@ -32,8 +32,24 @@ from genlab.zoo import build, load_config
 CONFIG = TrainConfig(batch_size=8, ema_decay=0.9)
 
 
-def state_after(steps: int, dataset: Dataset, config: TrainConfig = CONFIG) -> TrainingState:
-    family = build(load_config("gan", {"model.network.hidden_dim": 8}))
+DCGAN = {"kind": "dcgan", "channels": [3, 4]}
+SMALL: dict[str, object] = {"model.network.hidden_dim": 8}
+GANS: dict[str, dict[str, object]] = {
+    "mlp": SMALL,
+    "spectral norm": {**SMALL, "model.spectral_norm": True, "model.num_classes": 10},
+    "conv, spectral norm": {
+        "model.network": DCGAN,
+        "model.spectral_norm": True,
+        "model.loss": "relativistic",
+    },
+    "batch norm": {"model.network": {**DCGAN, "discriminator_norm": "batch"}},
+}
+
+
+def state_after(
+    steps: int, dataset: Dataset, config: TrainConfig = CONFIG, model: dict[str, object] = SMALL
+) -> TrainingState:
+    family = build(load_config("gan", model))
     state = TrainingState(family, config)
     for step in train(family, dataset, config, state=state):
         if step.step == steps:
@@ -75,12 +91,17 @@ def read(folder: Path) -> Checkpoint:
 # --- there and back ---------------------------------------------------------------------------
 
 
-def test_everything_comes_back_to_the_bit(dataset: Dataset, tmp_path: Path) -> None:
-    saved, fresh = state_after(3, dataset), state_after(1, dataset)
+@pytest.mark.parametrize("kind", list(GANS))
+def test_everything_comes_back_to_the_bit(kind: str, dataset: Dataset, tmp_path: Path) -> None:
+    saved, fresh = state_after(3, dataset, model=GANS[kind]), state_after(1, dataset, model=GANS[kind])
     save_checkpoint(tmp_path, saved, monitored=("kl", 0.5), keep=2)
     checkpoint = read(tmp_path)
     assert (checkpoint.step, checkpoint.monitored) == (3, ("kl", 0.5))
     restore(checkpoint, fresh)
+    assert_equal(everything(saved), everything(fresh))
+    for state in (saved, fresh):  # and goes on from there alike, all that is not in it included
+        next(train(state.family, dataset, CONFIG, state=state))
+        state.seconds = 0
     assert_equal(everything(saved), everything(fresh))
 
 

@@ -90,8 +90,27 @@ def test_applied_gives_the_average_and_restores() -> None:
 
     with pytest.raises(RuntimeError, match="inside"):
         fail_inside()
-    assert state(nets) == [20, 20, 20]
+    assert state(nets) == [
+        20,
+        -1,
+        -1,
+    ]  # the weights come back; buffers are the same in both, and stay changed
     assert state(ema.averaged.module) == average  # what was done inside stayed there
+
+
+def test_the_average_can_take_the_buffers_of_now_and_nothing_else() -> None:
+    nets = networks()
+    set_to(nets, 10.0)
+    ema = EMA(nets, 0.9)
+    set_to(nets, 20.0)
+    ema.update()
+    averaged = state(ema.averaged.module)[0]
+    set_to(nets, 30.0)
+    ema.take_buffers()
+    assert state(ema.averaged.module) == [averaged, 30, 30]
+    assert state(nets) == [30, 30, 30]
+    set_to(nets, 40.0)
+    assert state(ema.averaged.module) == [averaged, 30, 30]  # copies, not the same tensors
 
 
 def test_the_average_can_become_the_networks() -> None:

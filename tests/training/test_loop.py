@@ -182,6 +182,38 @@ def test_each_network_has_an_adam_of_its_own(dataset: Dataset) -> None:
         torch.testing.assert_close(ours, theta, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "schedule", [{}, {"lr_warmup_steps": 3}, {"lr_warmup_steps": 2, "lr_schedule": "cosine"}]
+)
+def test_a_network_with_a_factor_learns_at_its_own_rate(schedule: dict[str, Any], dataset: Dataset) -> None:
+    def run(lr: float, factors: dict[str, float]) -> tuple[dict[str, list[Tensor]], dict[str, list[float]]]:
+        torch.manual_seed(0)
+        family, rates = Quadratic(("first", "second")), {"first": list[float](), "second": list[float]()}
+        config = TrainConfig(batch_size=8, epochs=2, lr=lr, lr_factors=factors, **schedule)
+        state = TrainingState(family, config)
+        for _ in train(family, dataset, config, state=state):
+            for name, optimiser in state.optimisers.items():
+                rates[name].append(optimiser.param_groups[0]["lr"])
+        return {name: [p.detach() for p in net.parameters()] for name, net in family.networks.items()}, rates
+
+    weights, rates = run(0.01, {"second": 4.0})
+    slow, slow_rates = run(0.01, {})
+    fast, fast_rates = run(0.04, {})
+    torch.testing.assert_close(weights["first"], slow["first"], rtol=0, atol=0)
+    torch.testing.assert_close(weights["second"], fast["second"])
+    assert rates["first"] == slow_rates["first"]
+    assert rates["second"] == pytest.approx(fast_rates["second"])
+    assert rates["second"] == pytest.approx([4 * rate for rate in rates["first"]])
+    assert not torch.equal(weights["second"][0], slow["second"][0])
+
+
+def test_a_factor_for_a_network_that_the_family_lacks(dataset: Dataset) -> None:
+    for wrong, hint in (("secnd", "did you mean 'second'?"), ("x", "choose from first, second")):
+        with pytest.raises(GenlabError) as caught:
+            TrainingState(Quadratic(("first", "second")), TrainConfig(lr_factors={"first": 2, wrong: 2}))
+        assert str(caught.value) == f"train.lr_factors: this model has no network {wrong!r}, {hint}"
+
+
 def test_gradients_are_clipped(dataset: Dataset) -> None:
     family = Quadratic()
     with torch.no_grad():

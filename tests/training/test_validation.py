@@ -23,8 +23,7 @@ def test_every_image_is_on_one_side(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize("name", ["vae", "gan", "diffusion-mlp"])
 def test_the_mean_of_the_losses_with_the_same_noise_every_time(name: str, dataset: Dataset) -> None:
-    width = "model.network.hidden_dim" if name == "diffusion-mlp" else "model.network.hidden_dim"
-    family = build(load_config(name, {width: 16}))
+    family = build(load_config(name, {"model.network.hidden_dim": 16}))
     before = [p.clone() for p in family.networks.parameters()]
     family.networks.train()
     torch.manual_seed(1)

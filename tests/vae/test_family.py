@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -6,14 +6,38 @@ from pydantic import ValidationError
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
-from genlab.data import to_unit
+from genlab.data import Dataset, to_signed, to_unit
 from genlab.errors import GenlabError
+from genlab.family import Bounds, Decodes, Finishes
 from genlab.vae import VAE, VAEConfig
+from genlab.vae.family import MLPConfig
+from genlab.vae.loss import Output, Reconstruction, reconstruction_loss
+from genlab.vae.model import Autoencoder
+from genlab.vae.prior import MixturePrior
+
+MLP: dict[str, Any] = {"kind": "mlp", "hidden_dim": 16}
+CONV: dict[str, Any] = {"kind": "conv", "channels": [4, 8]}
 
 
 def small(**settings: Any) -> VAE:
     torch.manual_seed(0)
-    return VAE(VAEConfig(**{"hidden_dim": 16, "latent_dim": 5} | settings))
+    return VAE(VAEConfig(**{"network": MLP, "latent_dim": 5} | settings))
+
+
+def autoencoder_of(family: VAE) -> Autoencoder:
+    autoencoder = family.networks["autoencoder"]
+    assert isinstance(autoencoder, Autoencoder)
+    return autoencoder
+
+
+def fitted_of(family: VAE) -> MixturePrior:
+    prior = autoencoder_of(family).prior
+    assert prior is not None
+    return prior
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("beta", [0.0, 5e-5, 1.0, 4.0])
@@ -109,29 +133,440 @@ def test_a_conditional_model_needs_labels_to_encode_and_uses_them(
     assert loss.isfinite()
 
 
-def test_it_learns_the_images_it_is_shown(images: torch.Tensor, labels: torch.Tensor) -> None:
-    family = small(hidden_dim=64, beta=1e-3)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"network": {"kind": "mlp", "hidden_dim": 64}, "beta": 1e-3},
+        {"network": {"kind": "conv", "channels": [8, 16]}, "beta": 1e-3},
+        {"network": {"kind": "mlp", "hidden_dim": 64}, "reconstruction": "gaussian", "beta": 0.1},
+    ],
+    ids=["mlp", "conv", "gaussian"],
+)
+def test_it_learns_the_images_it_is_shown(
+    settings: dict[str, Any], images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    family = small(**settings)
     optimiser = torch.optim.Adam(family.networks.parameters(), lr=3e-3)
 
     def error() -> float:
         return (family.decode(family.encode(images)) - to_unit(images)).square().sum((1, 2, 3)).mean().item()
 
     before = error()
-    for _ in range(150):
+    for _ in range(80):
         [(_, loss, _)] = family.losses(images, labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert error() < before / 5
+    assert error() < before / 4
 
 
 def test_defaults_are_the_reference_design() -> None:
     config = VAEConfig()
-    assert (config.hidden_dim, config.latent_dim, config.output, config.beta) == (1024, 80, "sigmoid", 5e-5)
+    assert isinstance(config.network, MLPConfig)
+    assert (config.network.hidden_dim, config.latent_dim) == (1024, 80)
+    assert (config.output, config.reconstruction, config.beta) == ("sigmoid", "l2", 5e-5)
+    assert not config.binarise
+    assert (config.beta_warmup_batches, config.free_bits, config.prior_components) == (0, 0, None)
     shapes = [tuple(p.shape) for p in VAE(config).networks.parameters() if p.ndim == 2]
     assert shapes == [(1024, 784), (160, 1024), (1024, 80), (784, 1024)]
 
 
-def test_bce_on_a_tanh_is_refused() -> None:
-    with pytest.raises(ValidationError, match="compares probabilities"):
-        VAEConfig(output="tanh", reconstruction="bce")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"output": "tanh", "reconstruction": "bce"}, "reconstruction 'bce' needs output 'sigmoid'"),
+        ({"binarise": True}, "binarise needs reconstruction 'bce'"),
+        ({"binarise": True, "reconstruction": "gaussian"}, "binarise needs reconstruction 'bce'"),
+        ({"prior": "fitted"}, "prior 'fitted' needs prior_components"),
+        ({"prior_components": 0}, "greater than or equal to 1"),
+        ({"free_bits": -0.1}, "greater than or equal to 0"),
+        ({"beta_warmup_batches": -1}, "greater than or equal to 0"),
+        ({"network": {"kind": "conv", "channels": [4]}}, "channels"),
+        ({"network": {"kind": "conv", "channels": [4, 0]}}, "greater than or equal to 1"),
+        ({"network": {"kind": "mlp", "channels": [4, 8]}}, "channels"),
+        ({"network": {"kind": "transformer"}}, "'mlp', 'conv'"),
+        ({"hidden_dim": 16}, "hidden_dim"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        VAEConfig(**settings)
+
+
+def test_labels_on_an_unconditional_model_and_wrong_ones_are_refused(labels: torch.Tensor) -> None:
+    for prior_components in (None, 2):
+        family = small(prior_components=prior_components)
+        with pytest.raises(GenlabError, match="unconditional: it was trained without labels"):
+            family.sample(8, labels=labels)
+        with pytest.raises(GenlabError, match="unconditional: it was trained without labels"):
+            family.decode(torch.zeros(8, 5), labels)
+        conditional = small(prior_components=prior_components, num_classes=3)
+        with pytest.raises(GenlabError, match=r"labels should be in 0\.\.2, got 3"):
+            conditional.sample(8, labels=labels)
+        with pytest.raises(GenlabError, match=r"labels should be of shape \(2,\)"):
+            conditional.sample(2, labels=labels)
+
+
+def test_it_speaks_the_protocols() -> None:
+    family = small()
+    assert isinstance(family, Decodes)
+    assert isinstance(family, Finishes)
+    assert isinstance(family, Bounds)
+
+
+# --- every kind -------------------------------------------------------------------------------
+
+
+PAIRS = [
+    (reconstruction, output)
+    for reconstruction in get_args(Reconstruction)
+    for output in get_args(Output)
+    if (reconstruction, output) != ("bce", "tanh")
+]
+
+
+@pytest.mark.parametrize("num_classes", [None, 10])
+@pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
+@pytest.mark.parametrize(("reconstruction", "output"), PAIRS)
+def test_every_kind_has_a_finite_loss_and_gradients_everywhere(
+    reconstruction: str,
+    output: str,
+    network: dict[str, Any],
+    num_classes: int | None,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+) -> None:
+    family = small(
+        network=network,
+        reconstruction=reconstruction,
+        output=output,
+        num_classes=num_classes,
+        binarise=reconstruction == "bce",
+        beta=1.0,
+        beta_warmup_batches=2,
+        prior_components=2,
+    )
+    [(_, loss, logged)] = family.losses(images, labels)
+    assert loss.isfinite()
+    assert loss.shape == ()
+    assert all(part.isfinite() and not part.requires_grad for part in logged.values())
+    loss.backward()
+    for name, parameter in family.networks.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+    learns = reconstruction == "gaussian"
+    assert any("log_variance" in name for name, _ in family.networks.named_parameters()) == learns
+    made = family.sample(6, generator=seeded())
+    assert made.shape == (6, 1, 28, 28)
+    assert made.dtype == torch.float32
+    assert made.min() >= 0
+    assert made.max() <= 1
+    assert torch.equal(made, family.sample(6, generator=seeded()))
+    assert not torch.equal(made, family.sample(6, generator=seeded(1)))
+    given = None if num_classes is None else labels
+    for k in (1, 3):
+        nats = family.nats(images, given, k=k, generator=seeded())
+        assert nats.shape == (8,)
+        assert nats.isfinite().all()
+
+
+@pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
+def test_the_state_says_all_about_a_model(network: dict[str, Any], dataset: Dataset) -> None:
+    settings = {"network": network, "reconstruction": "gaussian", "prior_components": 2, "num_classes": 10}
+    first = small(**settings, beta_warmup_batches=5)
+    list(first.losses(to_signed(dataset.images), dataset.labels))
+    first.finish(dataset)
+    second = small(**settings, beta_warmup_batches=5)
+    second.networks.load_state_dict(first.networks.state_dict())
+    labels = torch.arange(10)
+    made = [family.sample(10, labels=labels, generator=seeded()) for family in (first, second)]
+    assert torch.equal(*made)
+    images = to_signed(dataset.images[:10])
+    nats = [family.nats(images, labels, k=2, generator=seeded()) for family in (first, second)]
+    assert torch.equal(*nats)
+
+
+# --- free bits and the warm-up ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("free_bits", [0.0, 0.01, 0.1, 5.0])
+def test_each_dimension_has_its_bits_for_free(
+    free_bits: float, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    family = small(beta=100.0, free_bits=free_bits)
+    [(_, loss, logged)] = family.losses(images, labels)
+    mu, log_var = family.posterior(images)
+    each = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).mean(0)
+    torch.testing.assert_close(logged["kl"], each.sum())  # logged is the true one
+    expected = logged["reconstruction"] + 100 * sum(max(kl, free_bits) for kl in each.tolist())
+    torch.testing.assert_close(loss.detach(), expected)
+    loss.backward()
+    [weight] = [p for p in autoencoder_of(family).encoder.parameters() if p.shape == (10,)]
+    assert weight.grad is not None
+    assert weight.grad.any()  # by way of the reconstruction at least
+
+
+@pytest.mark.parametrize("batches", [1, 2, 5])
+def test_beta_is_reached_after_the_given_number_of_batches(
+    batches: int, images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    family = small(beta=2000.0, beta_warmup_batches=batches)
+
+    def beta() -> float:
+        [(_, loss, logged)] = family.losses(images, labels)
+        return ((loss.detach() - logged["reconstruction"]) / logged["kl"]).item()
+
+    family.networks.eval()
+    assert beta() == 0
+    for batch in range(1, batches + 4):
+        family.networks.train()
+        expected = pytest.approx(2000 * min(1, batch / batches), rel=1e-3)
+        assert beta() == expected
+        family.networks.eval()
+        assert [beta(), beta()] == [expected, expected]  # validation counts nothing
+    seen = family.networks.state_dict()["autoencoder.batches_seen"]
+    assert seen == batches + 3
+
+
+def test_the_warm_up_goes_on_where_a_checkpoint_left_it(images: torch.Tensor, labels: torch.Tensor) -> None:
+    first, second = (small(beta=2000.0, beta_warmup_batches=10) for _ in range(2))
+    for _ in range(6):
+        list(first.losses(images, labels))
+    second.networks.load_state_dict(first.networks.state_dict())
+    [(_, loss, logged)] = second.losses(images, labels)
+    beta = (loss.detach() - logged["reconstruction"]) / logged["kl"]
+    assert beta.item() == pytest.approx(1400, rel=1e-3)
+    assert "autoencoder.batches_seen" not in small().networks.state_dict()
+
+
+# --- black and white --------------------------------------------------------------------------
+
+
+class Watched:
+    """What a model's encoder is shown and its decoder answers."""
+
+    def __init__(self, family: VAE) -> None:
+        self.seen: list[torch.Tensor] = []
+        self.logits: list[torch.Tensor] = []
+        autoencoder = autoencoder_of(family)
+        autoencoder.encoder.register_forward_hook(lambda _module, given, _: self.seen.append(given[0]))
+        autoencoder.decoder.register_forward_hook(lambda _module, _given, out: self.logits.append(out))
+
+
+def test_images_are_made_black_and_white_anew_with_their_grey_levels_as_means(
+    images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    family = small(reconstruction="bce", binarise=True)
+    watched = Watched(family)
+    grey = images.repeat(500, 1, 1, 1)
+    for _ in range(2):
+        [(_, _, logged)] = family.losses(grey, labels.repeat(500))
+    first, second = watched.seen
+    assert set(first.unique().tolist()) == {-1.0, 1.0}
+    assert not torch.equal(first, second)
+    mean = to_unit(first).reshape(500, *images.shape).mean(0)
+    spread = (to_unit(images) * (1 - to_unit(images)) / 500).sqrt()
+    assert ((mean - to_unit(images)).abs() <= 5 * spread + 1e-6).all()  # a black pixel is always black
+    # The reconstruction is compared with what the encoder saw, not with the grey levels.
+    torch.testing.assert_close(
+        logged["reconstruction"], reconstruction_loss(watched.logits[1], second, "bce").detach()
+    )
+
+
+def test_the_generator_decides_what_is_black_and_what_is_white(images: torch.Tensor) -> None:
+    family = small(reconstruction="bce", binarise=True)
+    watched = Watched(family)
+    state = torch.get_rng_state()
+    for seed in (1, 1, 2):
+        family.nats(images, generator=seeded(seed))
+    assert torch.equal(state, torch.get_rng_state())
+    first, again, other = watched.seen
+    assert set(first.unique().tolist()) == {-1.0, 1.0}
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_without_binarise_images_are_seen_as_they_are(images: torch.Tensor, labels: torch.Tensor) -> None:
+    family = small(reconstruction="bce")
+    watched = Watched(family)
+    list(family.losses(images, labels))
+    family.nats(images)
+    assert all(torch.equal(seen, images) for seen in watched.seen)
+
+
+# --- the fitted prior -------------------------------------------------------------------------
+
+
+def certain(family: VAE) -> VAE:
+    """The same, with an encoder whose draws are its means."""
+    *_, bias = autoencoder_of(family).encoder.parameters()
+    with torch.no_grad():
+        bias[family.latent_dim :] = -40
+    return family
+
+
+def covariance_of(prior: MixturePrior, index: int = 0) -> torch.Tensor:
+    return prior.factors[index, 0] @ prior.factors[index, 0].T
+
+
+@pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
+def test_finish_fits_the_prior_to_the_codes_if_asked_to(network: dict[str, Any], dataset: Dataset) -> None:
+    family = certain(small(prior_components=3, network=network))
+    before = family.sample(4, generator=seeded())
+    family.finish(dataset)
+    codes = family.encode(to_signed(dataset.images))
+    prior = fitted_of(family)
+    assert prior.weights.tolist() == [[1, 0, 0]]  # forty images: one Gaussian
+    torch.testing.assert_close(prior.means[0, 0], codes.mean(0), atol=1e-4, rtol=0)
+    expected = codes.T.cov(correction=0) + 1e-4 * codes.var(0).mean() * torch.eye(5)
+    torch.testing.assert_close(covariance_of(prior), expected, atol=1e-4, rtol=1e-2)
+    assert not torch.equal(before, family.sample(4, generator=seeded()))
+
+
+def test_a_fit_is_to_draws_and_not_to_means(dataset: Dataset) -> None:
+    """The variance of a draw is the encoder's own and that of the means: more than theirs."""
+    family = small(prior_components=1)
+    many = dataset.images.repeat(25, 1, 1, 1)
+    family.finish(Dataset("many", "train", many, dataset.labels.repeat(25), dataset.class_names, ""))
+    mu, log_var = family.posterior(to_signed(dataset.images))
+    expected = mu.T.cov(correction=0) + log_var.exp().mean(0).diag()
+    torch.testing.assert_close(covariance_of(fitted_of(family)), expected, atol=0.15, rtol=0)
+
+
+def test_a_prior_is_fitted_to_images_as_the_model_sees_them(dataset: Dataset) -> None:
+    family = small(reconstruction="bce", binarise=True, prior_components=1)
+    watched = Watched(family)
+    family.finish(dataset)
+    [seen] = watched.seen
+    assert set(seen.unique().tolist()) == {-1.0, 1.0}
+    assert len(seen) == 40
+
+
+def test_finish_fits_nothing_unasked(dataset: Dataset) -> None:
+    family = small()
+    state, random = family.networks.state_dict(), torch.get_rng_state()
+    family.finish(dataset)
+    assert autoencoder_of(family).prior is None
+    assert family.networks.state_dict().keys() == state.keys()
+    assert torch.equal(random, torch.get_rng_state())
+
+
+def test_each_class_has_a_prior_of_its_own(dataset: Dataset) -> None:
+    family = certain(small(prior_components=3, num_classes=10))
+    family.finish(dataset)
+    prior = fitted_of(family)
+    codes = family.encode(to_signed(dataset.images), dataset.labels)
+    for index in range(10):
+        own = codes[dataset.labels == index].mean(0)
+        torch.testing.assert_close(prior.means[index, 0], own, atol=1e-4, rtol=0)
+    labels = torch.arange(10)
+    made = family.sample(10, labels=labels, generator=seeded())
+    z = prior.sample(10, labels=labels, generator=seeded())
+    assert torch.equal(made, family.decode(z, labels))
+
+
+def test_samples_come_from_the_prior_that_is_asked_for(dataset: Dataset) -> None:
+    for configured, without_a_word in ((None, "fitted"), ("fitted", "fitted"), ("standard", "standard")):
+        family = small(prior_components=1, prior=configured)
+        family.finish(dataset)
+        fitted = family.decode(fitted_of(family).sample(6, generator=seeded(3)))
+        standard = family.decode(torch.randn(6, 5, generator=seeded(3)))
+        assert torch.equal(family.sample(6, generator=seeded(3), prior="fitted"), fitted)
+        assert torch.equal(family.sample(6, generator=seeded(3), prior="standard"), standard)
+        expected = {"fitted": fitted, "standard": standard}[without_a_word]
+        assert torch.equal(family.sample(6, generator=seeded(3)), expected)
+        assert not torch.equal(fitted, standard)
+
+
+def test_a_prior_that_was_not_fitted_is_refused_and_one_fitted_later_used(dataset: Dataset) -> None:
+    family = small()
+    with pytest.raises(GenlabError, match=r"no fitted prior: train with model\.prior_components, or"):
+        family.sample(4, prior="fitted")
+    before = family.sample(4, generator=seeded())
+    assert torch.equal(before, family.sample(4, generator=seeded(), prior="standard"))
+    family.fit_prior(dataset, 1)
+    assert torch.equal(
+        family.sample(4, generator=seeded()), family.sample(4, generator=seeded(), prior="fitted")
+    )
+    assert not torch.equal(before, family.sample(4, generator=seeded()))
+    assert torch.equal(before, family.sample(4, generator=seeded(), prior="standard"))
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_nats_are_with_the_prior_that_is_asked_for(k: int, dataset: Dataset, images: torch.Tensor) -> None:
+    plain, family = small(beta=1.0), small(beta=1.0, prior_components=1)
+    with pytest.raises(GenlabError, match="no fitted prior"):
+        plain.nats(images, k=k, prior="fitted")
+    family.finish(dataset)
+    standard = family.nats(images, k=k, prior="standard", generator=seeded())
+    torch.testing.assert_close(standard, plain.nats(images, k=k, generator=seeded()))
+    fitted = family.nats(images, k=k, prior="fitted", generator=seeded())
+    assert torch.equal(fitted, family.nats(images, k=k, generator=seeded()))
+    assert not torch.allclose(fitted, standard)
+
+
+def test_a_fitted_prior_tightens_the_bound(dataset: Dataset) -> None:
+    """The codes are where it says that they are: fewer nats than with N(0, I), by the KL that is saved."""
+    family = certain(small(prior_components=1, beta=1.0))
+    *_, bias = autoencoder_of(family).encoder.parameters()
+    with torch.no_grad():
+        bias[:5] += 3  # far from N(0, I)
+        bias[5:] = -2
+    images = to_signed(dataset.images)
+    before = family.nats(images, k=50, generator=seeded()).mean()
+    family.finish(dataset)
+    assert family.nats(images, k=50, generator=seeded()).mean() < before - 5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"reconstruction": "l2", "beta": 5.0},
+        {"reconstruction": "gaussian"},
+        {"reconstruction": "bce", "network": CONV},
+        {"reconstruction": "l2", "beta": 5.0, "num_classes": 10},
+        {"reconstruction": "l2", "beta": 5.0, "prior_components": 1},
+    ],
+    ids=["l2", "gaussian", "conv", "conditional", "fitted"],
+)
+def test_more_codes_mean_fewer_nats(settings: dict[str, Any], dataset: Dataset) -> None:
+    family = small(**settings)
+    with torch.no_grad():
+        for parameter in autoencoder_of(family).decoder.parameters():
+            parameter.mul_(2)  # so that the code matters
+    family.finish(dataset)
+    images, labels = to_signed(dataset.images).repeat(5, 1, 1, 1), dataset.labels.repeat(5)
+    given = labels if "num_classes" in settings else None
+    mean = [family.nats(images, given, k=k, generator=seeded()).mean().item() for k in (1, 4, 16)]
+    assert mean[0] > mean[1] > mean[2]
+
+
+@pytest.mark.parametrize("prior_components", [None, 2])
+@pytest.mark.parametrize("num_classes", [None, 10])
+@pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
+def test_nats_of_images_together_are_those_of_each_by_itself(
+    network: dict[str, Any],
+    num_classes: int | None,
+    prior_components: int | None,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """16 codes at a time, of one image: the same draws, as 16 numbers and more are drawn alike."""
+    family = small(
+        network=network, num_classes=num_classes, prior_components=prior_components, latent_dim=4, beta=0.1
+    )
+    if prior_components is not None:
+        for buffer in (fitted_of(family).means, fitted_of(family).factors):
+            buffer.add_(torch.randn(buffer.shape, generator=seeded()).tril() / 3)  # each class its own
+    given = None if num_classes is None else labels
+    together = family.nats(images, given, k=48, generator=seeded())
+    monkeypatch.setattr("genlab.vae.bound.AT_ONCE", 16)
+    torch.testing.assert_close(family.nats(images, given, k=48, generator=seeded()), together)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_no_codes_are_refused(k: int, images: torch.Tensor) -> None:
+    with pytest.raises(GenlabError, match=f"k should be at least 1, got {k}"):
+        small(beta=1.0).nats(images, k=k)

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Laplace, Normal
+from torch.distributions import Bernoulli, Categorical, Laplace, MixtureSameFamily, Normal
 from torch.distributions import kl_divergence as reference_kl
 
 from genlab.data import to_unit
@@ -23,21 +23,35 @@ DENSITIES: list[tuple[Reconstruction, Output]] = [
     ("l2", "tanh"),
     ("l1", "tanh"),
 ]
+OUTPUTS: list[Output] = ["sigmoid", "tanh"]
+
+MLP = {"kind": "mlp", "hidden_dim": 16}
 
 
 def small(**settings: Any) -> VAE:
     torch.manual_seed(0)
-    return VAE(VAEConfig(**{"hidden_dim": 16, "latent_dim": 5, "beta": 0.5} | settings))
+    return VAE(VAEConfig(**{"network": MLP, "latent_dim": 5, "beta": 0.5} | settings))
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def decoder_of(family: VAE) -> nn.Module:
+def autoencoder_of(family: VAE) -> Autoencoder:
     autoencoder = family.networks["autoencoder"]
     assert isinstance(autoencoder, Autoencoder)
-    return autoencoder.decoder
+    return autoencoder
+
+
+def decoder_of(family: VAE) -> nn.Module:
+    return autoencoder_of(family).decoder
+
+
+def deviation_of(family: VAE) -> float:
+    """The learned standard deviation of a pixel."""
+    log_variance = autoencoder_of(family).log_variance
+    assert log_variance is not None
+    return math.exp(log_variance.item() / 2)
 
 
 @pytest.fixture
@@ -74,6 +88,18 @@ def test_the_density_of_a_pixel_in_0_to_1_integrates_to_1(kind: Reconstruction, 
     assert torch.trapezoid(density, dx=1 / 20_000).item() == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.parametrize("log_variance", [-6.0, -2.0, 0.5])
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_learned_variance_is_that_of_pixels_in_0_to_1(
+    output: Output, log_variance: float, logits: Tensor, images: Tensor
+) -> None:
+    mean = logits.double().sigmoid() if output == "sigmoid" else (logits.double().tanh() + 1) / 2
+    expected = -Normal(mean, math.exp(log_variance / 2)).log_prob(to_unit(images).double()).sum((1, 2, 3))
+    for beta in (0.0, 5e-5, 4.0):  # whatever beta
+        got = negative_log_likelihood(logits, images, "gaussian", output, beta, torch.tensor(log_variance))
+        torch.testing.assert_close(got.double(), expected, rtol=1e-5, atol=1e-2)
+
+
 def test_bce_is_the_mean_over_the_black_and_white_images_that_grey_levels_stand_for(
     logits: Tensor, images: Tensor
 ) -> None:
@@ -105,6 +131,7 @@ def test_without_beta_there_is_no_density(kind: Reconstruction, output: Output, 
     with pytest.raises(GenlabError, match=f"a VAE with beta 0 and {kind} has no likelihood: train it with"):
         small(reconstruction=kind, output=output, beta=0.0).nats(images)
     assert small(reconstruction="bce", beta=0.0).nats(images).isfinite().all()
+    assert small(reconstruction="gaussian", output=output, beta=0.0).nats(images).isfinite().all()
 
 
 def test_the_kl_of_each_image_is_torch_distributions() -> None:
@@ -116,7 +143,9 @@ def test_the_kl_of_each_image_is_torch_distributions() -> None:
 # --- nats -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "output"), [*DENSITIES, ("bce", "sigmoid")])
+@pytest.mark.parametrize(
+    ("kind", "output"), [*DENSITIES, ("bce", "sigmoid"), ("gaussian", "sigmoid"), ("gaussian", "tanh")]
+)
 def test_nats_are_the_negative_elbo_at_the_draw_that_the_generator_makes(
     kind: Reconstruction, output: Output, images: Tensor
 ) -> None:
@@ -129,6 +158,7 @@ def test_nats_are_the_negative_elbo_at_the_draw_that_the_generator_makes(
         "l2": Normal(mean, math.sqrt(0.25) / (2 if output == "tanh" else 1)),
         "l1": Laplace(mean, 0.5 / (2 if output == "tanh" else 1)),
         "bce": Bernoulli(mean, validate_args=False),  # grey levels are not in its support
+        "gaussian": Normal(mean, deviation_of(family) if kind == "gaussian" else 1.0),
     }[kind]
     kl = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).sum(1)
     expected = -density.log_prob(to_unit(images)).sum((1, 2, 3)) + kl
@@ -174,24 +204,45 @@ def test_a_conditional_model_needs_labels_and_bounds_each_class_by_itself(
 # --- the bound and what it bounds -------------------------------------------------------------
 
 
-def exact(family: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
+def exact(
+    family: VAE, images: Tensor, labels: Tensor | None = None, prior: Any = None
+) -> tuple[Tensor, Tensor]:
     """-log p(x), and KL(q(z|x) || p(z|x)), by which the bound should miss it: (N,) each.
 
-    For one latent dimension, where both are integrals over a line: sums over a fine grid.
+    For one latent dimension, where both are integrals over a line: sums over a fine grid. ``prior`` is a
+    distribution for each image, N(0, 1) if left out.
     """
-    z = torch.linspace(-9, 9, 6001, dtype=torch.float64)
-    config = family.config
-    scale = math.sqrt(config.beta / 2) if config.reconstruction == "l2" else config.beta
-    mean = family.decode(z.float()[:, None]).double()
-    kind = Normal if config.reconstruction == "l2" else Laplace
-    density = kind(mean, scale)
-    log_likelihood = torch.stack([density.log_prob(x).sum((1, 2, 3)) for x in to_unit(images).double()])
-    log_joint = log_likelihood + Normal(0.0, 1.0).log_prob(z)
-    log_p = log_joint.logsumexp(1) + math.log(18 / 6000)
-    mu, log_var = (each.double() for each in family.posterior(images))
+    z = torch.linspace(-9, 9, 1801, dtype=torch.float64)
+    kind, beta = family.config.reconstruction, family.config.beta
+    log_joint = []
+    for index, x in enumerate(to_unit(images).double()):
+        given = None if labels is None else labels[index].expand(1801)
+        if labels is not None or index == 0:
+            mean = family.decode(z.float()[:, None], given).double()
+        density: Any = {
+            "l2": lambda mean: Normal(mean, math.sqrt(beta / 2)),
+            "l1": lambda mean: Laplace(mean, beta),
+            "bce": lambda mean: Bernoulli(mean, validate_args=False),
+            "gaussian": lambda mean: Normal(mean, deviation_of(family)),
+        }[kind](mean)
+        log_prior = Normal(0.0, 1.0) if prior is None else prior[index]
+        log_joint.append(density.log_prob(x).sum((1, 2, 3)) + log_prior.log_prob(z))
+    joint = torch.stack(log_joint)
+    log_p = joint.logsumexp(1) + math.log(0.01)
+    mu, log_var = (each.double() for each in family.posterior(images, labels))
     q = Normal(mu, (log_var / 2).exp())
-    gap = (q.log_prob(z).exp() * (q.log_prob(z) - (log_joint - log_p[:, None]))).sum(1) * 18 / 6000
+    gap = (q.log_prob(z).exp() * (q.log_prob(z) - (joint - log_p[:, None]))).sum(1) * 0.01
     return -log_p, gap
+
+
+def draws_of(family: VAE, images: Tensor, labels: Tensor | None, times: int) -> Tensor:
+    """Many draws of the bound at one code, (times, N)."""
+    given = None if labels is None else labels.repeat(100)
+    drawn = [
+        family.nats(images.repeat(100, 1, 1, 1), given, generator=seeded(seed)).reshape(100, -1)
+        for seed in range(times // 100)
+    ]
+    return torch.cat(drawn).double()
 
 
 @pytest.mark.parametrize(("kind", "beta"), [("l2", 20.0), ("l1", 3.0)])
@@ -203,7 +254,7 @@ def test_the_bound_misses_the_truth_by_the_error_of_the_posterior(
         for weight in decoder_of(family).parameters():
             weight.mul_(3)  # so that the code matters
     truth, gap = exact(family, images)
-    draws = torch.stack([family.nats(images, generator=seeded(seed)).double() for seed in range(2000)])
+    draws = draws_of(family, images, None, 2000)
     error = 5 * draws.std(0) / math.sqrt(2000)
     assert (gap > 0.05).any()
     assert ((draws.mean(0) - truth - gap).abs() < error + 2e-3).all()
@@ -219,3 +270,90 @@ def test_a_decoder_that_ignores_the_code_costs_the_kl_and_nothing_else(images: T
     nats = family.nats(images).double()
     assert (nats > truth).all()
     torch.testing.assert_close(nats, truth + kl_of_each(mu, log_var).double(), rtol=1e-5, atol=1e-3)
+
+
+# --- many codes -------------------------------------------------------------------------------
+
+
+def one_dimensional(**settings: Any) -> VAE:
+    """A model whose code matters, and says little enough about an image for 5,000 codes to tell all."""
+    family = small(latent_dim=1, **settings)
+    with torch.no_grad():
+        for weight in decoder_of(family).parameters():
+            weight.mul_(2 if family.config.network.kind == "mlp" else 4)
+    return family
+
+
+def move_prior(family: VAE) -> list[Any]:
+    """Give the prior, of each class, two Gaussians that are not where N(0, 1) is; the same as a reference."""
+    prior = autoencoder_of(family).prior
+    assert prior is not None
+    shift = torch.arange(len(prior.weights))[:, None] / 5
+    prior.weights.copy_(torch.tensor([0.3, 0.7]))
+    prior.means.copy_((torch.tensor([-0.8, 0.6]) + shift)[..., None])
+    prior.factors.copy_(torch.tensor([0.5, 0.8])[None, :, None, None])
+    weights, means, deviations = (torch.tensor(x).double() for x in ([0.3, 0.7], [-0.8, 0.6], [0.5, 0.8]))
+    return [
+        MixtureSameFamily(Categorical(weights), Normal(means + row / 5, deviations))
+        for row in range(len(prior.weights))
+    ]
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {"reconstruction": "l2", "beta": 20.0},
+    {"reconstruction": "l1", "beta": 3.0},
+    {"reconstruction": "gaussian"},
+    {"reconstruction": "bce"},
+    {"reconstruction": "l2", "beta": 20.0, "num_classes": 10},
+    {"reconstruction": "l2", "beta": 20.0, "network": {"kind": "conv", "channels": [2, 3], "hidden_dim": 8}},
+    {"reconstruction": "l2", "beta": 20.0, "prior_components": 2},
+    {"reconstruction": "l2", "beta": 20.0, "prior_components": 2, "num_classes": 10},
+    {"reconstruction": "l2", "beta": 20.0, "prior_components": 2, "prior": "standard"},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda one: "-".join(map(str, one.values())))
+def test_many_codes_reach_the_truth(settings: dict[str, Any], images: Tensor, labels: Tensor) -> None:
+    images, labels = images[4:], labels[4:]
+    family = one_dimensional(**settings)
+    if settings["reconstruction"] == "gaussian":
+        with torch.no_grad():
+            for weight in autoencoder_of(family).parameters():
+                if weight.ndim == 0:
+                    weight.fill_(2.0)  # the variance: wide
+    given = labels if "num_classes" in settings else None
+    prior: Any = None
+    if "prior_components" in settings:
+        mixtures = move_prior(family)
+        if "prior" not in settings:
+            prior = [mixtures[0 if given is None else label] for label in labels.tolist()]
+    truth, gap = exact(family, images, given, prior)
+    nats = family.nats(images, given, k=5_000, generator=seeded()).double()
+    tolerance = 0.25 if settings["reconstruction"] in ("l1", "bce") else 0.06
+    assert gap.max() > 2 * tolerance  # there is something to gain
+    torch.testing.assert_close(nats, truth, rtol=0, atol=tolerance)
+    single = draws_of(family, images, given, 300)
+    error = 4 * single.std(0) / math.sqrt(300)
+    assert ((single.mean(0) - truth - gap).abs() < error + 1e-3).all()  # k = 1 is the negative ELBO
+    with pytest.raises(GenlabError, match="k should be at least 1, got 0"):
+        family.nats(images, given, k=0)
+
+
+def test_a_model_that_binarises_is_asked_about_black_and_white(images: Tensor) -> None:
+    """The mean over drawn images is what the grey levels themselves get: bce is linear in the image."""
+    family = small(reconstruction="bce", binarise=True, latent_dim=1)
+    with torch.no_grad():
+        next(decoder_of(family).parameters()).zero_()
+        encoder_weights = next(autoencoder_of(family).encoder.parameters())
+        encoder_weights.zero_()  # the encoder does not look either, so only the drawn pixels matter
+    first, again, other = (family.nats(images, generator=seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    plain = small(reconstruction="bce", latent_dim=1)
+    plain.networks.load_state_dict(family.networks.state_dict())
+    many = family.nats(images.repeat(2000, 1, 1, 1), generator=seeded()).reshape(2000, 8)
+    error = 4 * many.std(0) / math.sqrt(2000)
+    assert ((many.mean(0) - plain.nats(images)).abs() < error).all()
+    # Black and white images are seen as they are.
+    binary = images.sign()
+    torch.testing.assert_close(family.nats(binary), plain.nats(binary))

@@ -1,11 +1,21 @@
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
-from torch.distributions import Bernoulli, Normal
+from torch.distributions import Bernoulli, Laplace, Normal
 from torch.distributions import kl_divergence as reference_kl
 
-from genlab.vae.loss import Output, Reconstruction, kl_divergence, reconstruction_loss, to_pixels
+from genlab.vae.loss import (
+    Output,
+    Reconstruction,
+    free_bits_kl,
+    gaussian_nats,
+    kl_divergence,
+    kl_per_dimension,
+    reconstruction_loss,
+    to_pixels,
+)
 
 KINDS: list[tuple[Reconstruction, Output]] = [
     ("l2", "sigmoid"),
@@ -55,6 +65,66 @@ def test_kl_keeps_its_digits_where_the_posterior_has_collapsed() -> None:
     tiny = torch.full((1, 1), 1e-3)
     exact = 0.5 * (math.expm1(1e-3) - 1e-3)
     assert kl_divergence(torch.zeros(1, 1), tiny).item() == pytest.approx(exact, rel=1e-3)
+
+
+def test_the_kl_of_each_dimension_is_torch_distributions() -> None:
+    generator = torch.Generator().manual_seed(0)
+    mu, log_var = 2 * torch.randn(2, 7, 80, generator=generator)
+    expected = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).mean(0)
+    got = kl_per_dimension(mu, log_var)
+    assert got.shape == (80,)
+    torch.testing.assert_close(got, expected)
+    torch.testing.assert_close(got.sum(), kl_divergence(mu, log_var))
+    assert (kl_per_dimension(torch.zeros(7, 3), torch.zeros(7, 3)) == 0).all()
+
+
+# --- free bits --------------------------------------------------------------------------------
+
+
+def codes(scale: Sequence[float], n: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    """The encoder's answers for a batch, a scale for each dimension: 0 is collapsed."""
+    generator = torch.Generator().manual_seed(0)
+    mu, log_var = torch.randn(2, n, len(scale), generator=generator) * torch.tensor(scale)
+    return mu.requires_grad_(), log_var.requires_grad_()
+
+
+@pytest.mark.parametrize("free_bits", [0.0, 1e-3, 0.1, 0.5, 3.0])
+def test_free_bits_are_a_floor_under_each_dimension_of_the_batch(free_bits: float) -> None:
+    mu, log_var = codes([0.0, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0])
+    got = free_bits_kl(mu, log_var, free_bits)
+    each = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).mean(0)
+    expected = sum(max(kl, free_bits) for kl in each.tolist())
+    assert got.item() == pytest.approx(expected, rel=1e-5)
+    assert got >= kl_divergence(mu, log_var)
+    assert got >= 7 * free_bits * (1 - 1e-6)
+    if free_bits == 0:
+        torch.testing.assert_close(got, kl_divergence(mu, log_var))
+
+
+def test_a_dimension_below_the_floor_is_not_pulled_and_one_above_is_as_ever() -> None:
+    scale = [0.0, 0.1, 2.0, 3.0]
+    plain, free = codes(scale), codes(scale)
+    kl_divergence(*plain).backward()
+    free_bits_kl(*free, 0.2).backward()
+    for with_floor, without in zip(free, plain, strict=True):
+        assert with_floor.grad is not None
+        assert without.grad is not None
+        assert (with_floor.grad[:, :2] == 0).all()
+        torch.testing.assert_close(with_floor.grad[:, 2:], without.grad[:, 2:])
+        assert (without.grad[:, 1:] != 0).any(0).all()
+
+
+def test_a_collapsed_code_costs_the_floor() -> None:
+    zeros = torch.zeros(4, 5)
+    assert free_bits_kl(zeros, zeros, 0.25).item() == pytest.approx(5 * 0.25)
+    assert free_bits_kl(zeros, zeros, 0.0) == 0
+
+
+@pytest.mark.parametrize("free_bits", [0.0, 0.2, 2.0])
+def test_free_bits_do_not_depend_on_how_often_the_batch_is_there(free_bits: float) -> None:
+    mu, log_var = codes([0.0, 0.1, 0.6, 1.0, 3.0])
+    twice = free_bits_kl(mu.repeat(2, 1), log_var.repeat(2, 1), free_bits)
+    torch.testing.assert_close(twice, free_bits_kl(mu, log_var, free_bits))
 
 
 # --- the reconstruction term ------------------------------------------------------------------
@@ -126,3 +196,68 @@ def test_both_outputs_reach_from_minus_one_to_one() -> None:
         assert pixels.tolist() == [-1, 0, 1]
     x = torch.linspace(-4, 4, 9)  # 2 sigmoid(2x) - 1 = tanh(x)
     torch.testing.assert_close(to_pixels(2 * x, "sigmoid"), to_pixels(x, "tanh"))
+
+
+# --- as likelihoods ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "tanh"])
+def test_l1_is_a_laplace_and_l2_a_normal_distribution_but_for_a_constant(
+    output: Output, logits: torch.Tensor, images: torch.Tensor
+) -> None:
+    if output == "tanh":
+        prediction, target = logits.tanh(), images
+    else:
+        prediction, target = logits.sigmoid(), (images + 1) / 2
+    laplace = -Laplace(prediction, 1.0).log_prob(target).sum((1, 2, 3)).mean() - 784 * math.log(2)
+    torch.testing.assert_close(reconstruction_loss(logits, images, "l1", output), laplace)
+    normal = -Normal(prediction, math.sqrt(0.5)).log_prob(target).sum((1, 2, 3)).mean()
+    normal -= 392 * math.log(math.pi)
+    torch.testing.assert_close(reconstruction_loss(logits, images, "l2", output), normal, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("log_variance", [-8.0, -3.0, 0.0, 2.0])
+@pytest.mark.parametrize("output", ["sigmoid", "tanh"])
+def test_gaussian_is_the_density_of_torch_distributions(
+    output: Output, log_variance: float, logits: torch.Tensor, images: torch.Tensor
+) -> None:
+    """Of pixels in [0, 1], with either output: the variance is the same thing for both."""
+    prediction = (logits.double().tanh() + 1) / 2 if output == "tanh" else logits.double().sigmoid()
+    target = (images.double() + 1) / 2
+    each = -Normal(prediction, math.exp(log_variance / 2)).log_prob(target).sum((1, 2, 3))
+    nats = gaussian_nats(prediction.float(), target.float(), torch.tensor(log_variance))
+    assert nats.shape == (8,)
+    torch.testing.assert_close(nats.double(), each, rtol=1e-5, atol=1e-2)
+    loss = reconstruction_loss(logits, images, "gaussian", output, torch.tensor(log_variance))
+    assert loss.item() == pytest.approx(each.mean().item(), rel=1e-5, abs=1e-2)
+    twice = reconstruction_loss(
+        logits.repeat(2, 1, 1, 1), images.repeat(2, 1, 1, 1), "gaussian", output, torch.tensor(log_variance)
+    )
+    torch.testing.assert_close(twice, loss)
+
+
+def test_the_best_variance_is_the_mean_squared_error(logits: torch.Tensor, images: torch.Tensor) -> None:
+    log_variance = torch.tensor(1.0, requires_grad=True)
+    optimiser = torch.optim.LBFGS([log_variance], line_search_fn="strong_wolfe", max_iter=50)
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        loss = reconstruction_loss(logits, images, "gaussian", "sigmoid", log_variance)
+        loss.backward()
+        return loss.item()
+
+    optimiser.step(closure)
+    expected = (logits.sigmoid() - (images + 1) / 2).square().mean().item()
+    assert log_variance.exp().item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_at_its_best_variance_the_gradient_is_that_of_the_logarithm_of_the_error(
+    logits: torch.Tensor, images: torch.Tensor
+) -> None:
+    """Rybkin et al. 2021, section 3.2: with the best variance the loss is (D / 2) log MSE and a constant."""
+    logits = logits.requires_grad_()
+    error = (logits.sigmoid() - (images + 1) / 2).square().mean()
+    [expected] = torch.autograd.grad(784 / 2 * error.log(), logits, retain_graph=True)
+    loss = reconstruction_loss(logits, images, "gaussian", "sigmoid", error.log().detach())
+    [got] = torch.autograd.grad(loss, logits)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6)

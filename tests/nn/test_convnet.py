@@ -1,0 +1,255 @@
+import copy
+import io
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.signal import correlate2d
+from torch import Tensor, nn
+
+from genlab.nn.convnet import ConvDecoder, ConvFeatures
+from genlab.nn.mlp import MLPDecoder
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def layers_of(module: nn.Module, *kinds: type[nn.Module]) -> list[Any]:
+    return [layer for layer in module.modules() if isinstance(layer, kinds)]
+
+
+# --- shapes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("channels_in", [1, 11])
+@pytest.mark.parametrize(("fine", "coarse"), [(3, 5), (8, 4), (1, 1)])
+def test_features_are_all_positions_of_a_7_by_7_map(
+    fine: int, coarse: int, channels_in: int, batch_norm: bool
+) -> None:
+    features = ConvFeatures((fine, coarse), channels_in=channels_in, batch_norm=batch_norm)
+    out = features(torch.randn(6, channels_in, 28, 28))
+    assert out.shape == (6, features.num_features) == (6, 49 * coarse)
+    maps: list[tuple[int, ...]] = []
+    for layer in layers_of(features, nn.Conv2d):
+        layer.register_forward_hook(lambda _module, _input, output: maps.append(tuple(output.shape[1:])))
+    features(torch.randn(2, channels_in, 28, 28))
+    assert maps == [(fine, 14, 14), (coarse, 7, 7)]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("num_classes", [None, 4])
+@pytest.mark.parametrize("channels", [(3, 5), (8, 4)])
+def test_the_decoder_gives_logits_of_an_images_shape(
+    channels: tuple[int, int], num_classes: int | None, batch_norm: bool
+) -> None:
+    decoder = ConvDecoder(6, channels, num_classes=num_classes, batch_norm=batch_norm)
+    z, labels = torch.randn(9, 6), torch.arange(9) % 4
+    logits = decoder(z, labels)
+    assert logits.shape == (9, 1, 28, 28) == MLPDecoder(6, 8, (1, 28, 28), num_classes=4)(z, labels).shape
+    same = torch.equal(decoder(z, labels), decoder(z, (labels + 1) % 4))
+    assert same == (num_classes is None)
+    # Nothing squashes them: scaled weights in the last layer scale the logits.
+    with torch.no_grad():
+        for parameter in layers_of(decoder, nn.ConvTranspose2d)[-1].parameters():
+            parameter.mul_(1000)
+    torch.testing.assert_close(decoder(z, labels), logits * 1000, rtol=1e-4, atol=1e-2)
+
+
+def test_a_conditional_decoder_needs_labels_and_an_unconditional_one_ignores_them() -> None:
+    with pytest.raises(ValueError, match="needs labels"):
+        ConvDecoder(6, (3, 5), num_classes=4)(torch.zeros(2, 6))
+    decoder = ConvDecoder(6, (3, 5))
+    z = torch.randn(2, 6)
+    assert torch.equal(decoder(z), decoder(z, torch.tensor([0, 1])))
+
+
+def test_the_decoder_is_the_mirror_image_of_the_features() -> None:
+    """The same kernels in reverse order: weights of the same shapes, and each layer the other's adjoint.
+
+    <conv(x), y> = <x, transposed(y)> where both have the same kernel and no bias.
+    """
+    features, decoder = ConvFeatures((3, 5)), ConvDecoder(6, (3, 5))
+    down = layers_of(features, nn.Conv2d)
+    up = layers_of(decoder, nn.ConvTranspose2d)[::-1]
+    assert len(down) == len(up) == 2
+    for halve, double, size in zip(down, up, (28, 14), strict=True):
+        assert halve.weight.shape == double.weight.shape
+        x = torch.randn(2, halve.in_channels, size, size, generator=seeded())
+        y = torch.randn(2, halve.out_channels, size // 2, size // 2, generator=seeded(1))
+        with torch.no_grad():
+            double.weight.copy_(halve.weight)
+            halve.bias.zero_()
+            double.bias.zero_()
+            torch.testing.assert_close((halve(x) * y).sum(), (x * double(y)).sum(), rtol=1e-4, atol=1e-4)
+    assert layers_of(decoder, nn.Linear)[-1].out_features == features.num_features
+
+
+# --- the numbers ------------------------------------------------------------------------------
+
+
+ACTIVATIONS: list[tuple[Any, Callable[..., Any]]] = [
+    ("relu", lambda x: x.clip(min=0)),
+    ("leaky_relu", lambda x: x.clip(min=0) + 0.2 * x.clip(max=0)),
+    ("silu", lambda x: x / (1 + math.e ** (-x))),
+]
+
+
+@pytest.mark.parametrize(("hidden", "activate"), ACTIVATIONS)
+def test_features_are_the_correlations_of_scipy(hidden: Any, activate: Callable[..., Any]) -> None:
+    torch.manual_seed(0)
+    features = ConvFeatures((2, 3), channels_in=2, hidden=hidden)
+    images = torch.randn(2, 2, 28, 28)
+    maps = images.double().numpy()
+    for conv in layers_of(features, nn.Conv2d):
+        weight, bias = conv.weight.detach().double().numpy(), conv.bias.detach().double().numpy()
+        padded = np.pad(maps, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        found = [
+            [
+                sum(correlate2d(x, w, "valid") for x, w in zip(image, kernel, strict=True))[::2, ::2] + b
+                for kernel, b in zip(weight, bias, strict=True)
+            ]
+            for image in padded
+        ]
+        maps = activate(np.array(found))
+    np.testing.assert_allclose(features(images).detach().numpy(), maps.reshape(2, -1), atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("hidden_dim", [None, 7])
+@pytest.mark.parametrize(("hidden", "activate"), ACTIVATIONS)
+def test_the_decoder_is_plain_torch_layers_with_the_same_weights(
+    hidden: Any, activate: Callable[..., Any], hidden_dim: int | None, batch_norm: bool
+) -> None:
+    torch.manual_seed(0)
+    decoder = ConvDecoder(
+        6, (3, 5), hidden_dim=hidden_dim, num_classes=4, hidden=hidden, batch_norm=batch_norm
+    )
+    z, labels = torch.randn(4, 6), torch.tensor([3, 0, 1, 1])
+
+    def normalised(x: Tensor) -> Tensor:
+        if batch_norm:  # over the batch and all positions, with the biased variance
+            mean = x.mean((0, 2, 3), keepdim=True)
+            x = (x - mean) / ((x - mean).square().mean((0, 2, 3), keepdim=True) + 1e-5).sqrt()
+        return activate(x)  # type: ignore[no-any-return]
+
+    x = torch.cat([z, torch.eye(4)[labels]], dim=1)
+    linear = layers_of(decoder, nn.Linear)
+    assert [layer.in_features for layer in linear] == ([10, 7] if hidden_dim else [10])
+    for index, layer in enumerate(linear):
+        x = (activate(x) if index else x) @ layer.weight.T + layer.bias
+    x = normalised(x.reshape(4, 5, 7, 7))
+    first, last = layers_of(decoder, nn.ConvTranspose2d)
+    x = normalised(F.conv_transpose2d(x, first.weight, first.bias, stride=2, padding=1))
+    x = F.conv_transpose2d(x, last.weight, last.bias, stride=2, padding=1)
+    torch.testing.assert_close(decoder(z, labels), x, atol=1e-4, rtol=1e-4)
+
+
+def test_a_shift_of_four_pixels_is_a_shift_of_one_position() -> None:
+    torch.manual_seed(0)
+    features = ConvFeatures((3, 5))
+    image = torch.zeros(1, 1, 28, 28)
+    image[..., 8:16, 8:16] = torch.randn(8, 8)
+    maps = features(image).reshape(5, 7, 7)
+    shifted = features(image.roll((4, -4), (2, 3))).reshape(5, 7, 7)
+    torch.testing.assert_close(shifted[:, 2:6, 1:5], maps[:, 1:5, 2:6])
+    assert (maps[:, 1:5, 2:6].std((1, 2)) > 1e-3).any()
+
+
+def test_every_pixel_inside_is_written_equally_often() -> None:
+    """No chequerboard: kernels of ones on a map of ones give one value, away from the margin."""
+    for layer in layers_of(ConvDecoder(6, (3, 5)), nn.ConvTranspose2d):
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                parameter.fill_(1)
+            out = layer(torch.ones(1, layer.in_channels, 7, 7))
+        assert (out[..., 1:-1, 1:-1] == 4 * layer.in_channels + 1).all()
+
+
+# --- normalisation ----------------------------------------------------------------------------
+
+
+def test_batch_norm_is_where_the_docstring_says() -> None:
+    assert layers_of(ConvFeatures((3, 5)), nn.BatchNorm2d) == []
+    assert layers_of(ConvDecoder(6, (3, 5)), nn.BatchNorm2d) == []
+    order = [
+        type(layer).__name__ + str(getattr(layer, "num_features", ""))
+        for layer in ConvFeatures((3, 5), batch_norm=True).layers
+    ]
+    assert order == ["Conv2d", "ReLU", "Conv2d", "BatchNorm2d5", "ReLU", "Flatten"]
+    decoder = ConvDecoder(6, (3, 5), batch_norm=True)
+    assert [norm.num_features for norm in layers_of(decoder, nn.BatchNorm2d)] == [5, 3]
+    assert isinstance(decoder.layers[-1], nn.ConvTranspose2d)
+
+
+def test_normalised_maps_have_mean_0_and_variance_1_in_the_batch() -> None:
+    features = ConvFeatures((3, 5), batch_norm=True)
+    seen: list[Tensor] = []
+    [norm] = layers_of(features, nn.BatchNorm2d)
+    norm.register_forward_hook(lambda _module, _input, output: seen.append(output))
+    features(3 + 5 * torch.randn(16, 1, 28, 28))
+    torch.testing.assert_close(seen[0].mean((0, 2, 3)), torch.zeros(5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(seen[0].var((0, 2, 3)), torch.ones(5), atol=1e-2, rtol=0)
+
+
+# --- layout and state -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_the_layout_changes_no_numbers(batch_norm: bool) -> None:
+    torch.manual_seed(0)
+    images, z = torch.randn(4, 1, 28, 28), torch.randn(4, 6)
+    half: nn.Module
+    for half, x in (
+        (ConvFeatures((3, 5), batch_norm=batch_norm), images),
+        (ConvDecoder(6, (3, 5), batch_norm=batch_norm), z),
+    ):
+        plain = copy.deepcopy(half).to(memory_format=torch.contiguous_format)
+        convolutions = layers_of(half, nn.Conv2d, nn.ConvTranspose2d)
+        assert all(layer.weight.is_contiguous(memory_format=torch.channels_last) for layer in convolutions)
+        results = []
+        for one in (half, plain):
+            out = one(x)
+            out.square().sum().backward()
+            results.append((out.detach(), [p.grad for p in one.parameters()]))
+        torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-3)
+
+
+def test_images_of_either_layout_give_the_same_features() -> None:
+    features = ConvFeatures((3, 5), channels_in=2)
+    images = torch.randn(4, 2, 28, 28)
+    other = images.contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(features(images), features(other))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_the_state_survives_a_file(batch_norm: bool) -> None:
+    torch.manual_seed(0)
+    x, z = torch.randn(4, 1, 28, 28), torch.randn(4, 6)
+
+    def halves() -> nn.ModuleDict:
+        return nn.ModuleDict(
+            {
+                "features": ConvFeatures((3, 5), batch_norm=batch_norm),
+                "decoder": ConvDecoder(6, (3, 5), batch_norm=batch_norm),
+            }
+        )
+
+    first, second = halves(), halves()
+    for _ in range(3):  # the running statistics are part of the state
+        first["features"](x)
+        first["decoder"](z)
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+    second.load_state_dict(torch.load(file, weights_only=True))
+    first.eval()
+    second.eval()
+    assert torch.equal(first["features"](x), second["features"](x))
+    assert torch.equal(first["decoder"](z), second["decoder"](z))
+    assert not torch.equal(first["decoder"](z), halves().eval()["decoder"](z))

@@ -1,0 +1,290 @@
+"""The mixture prior, against torch.distributions, scikit-learn and Gaussians that are known."""
+
+import io
+import math
+
+import pytest
+import torch
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+from sklearn.mixture import GaussianMixture
+from torch import Tensor
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal, Normal
+
+from genlab.errors import GenlabError
+from genlab.vae.prior import CODES_PER_COMPONENT, SMALLEST_VARIANCE, MixturePrior
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def nobody(n: int) -> Tensor:
+    """Labels for a model without classes."""
+    return torch.zeros(n, dtype=torch.int64)
+
+
+def made_up(latent_dim: int, components: int, num_classes: int | None = None, seed: int = 0) -> MixturePrior:
+    """Mixtures of arbitrary weights, means and covariances."""
+    prior, generator = MixturePrior(latent_dim, components, num_classes), seeded(seed)
+    shape = (num_classes or 1, components)
+    root = torch.randn(*shape, latent_dim, latent_dim, generator=generator)
+    prior.weights.copy_(torch.rand(shape, generator=generator).add(0.1))
+    prior.weights.div_(prior.weights.sum(1, keepdim=True))
+    prior.means.copy_(2 * torch.randn(*shape, latent_dim, generator=generator))
+    prior.factors.copy_(torch.linalg.cholesky(root @ root.mT + 0.2 * torch.eye(latent_dim)))
+    return prior
+
+
+def reference(prior: MixturePrior, index: int = 0) -> MixtureSameFamily:
+    """The same mixture by torch.distributions."""
+    components = MultivariateNormal(prior.means[index].double(), scale_tril=prior.factors[index].double())
+    return MixtureSameFamily(Categorical(prior.weights[index].double()), components)
+
+
+# --- density and draws ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("latent_dim", "components"), [(1, 1), (1, 5), (3, 4), (20, 2)])
+def test_its_density_is_torch_distributions(latent_dim: int, components: int) -> None:
+    prior = made_up(latent_dim, components)
+    z = 3 * torch.randn(50, latent_dim, generator=seeded(1))
+    expected = reference(prior).log_prob(z.double()).float()
+    torch.testing.assert_close(prior.log_prob(z), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_the_label_chooses_the_mixture() -> None:
+    prior = made_up(3, 2, num_classes=4)
+    z, labels = torch.randn(40, 3, generator=seeded(1)), torch.arange(40) % 4
+    got = prior.log_prob(z, labels)
+    for index in range(4):
+        own = labels == index
+        expected = reference(prior, index).log_prob(z[own].double()).float()
+        torch.testing.assert_close(got[own], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_its_density_integrates_to_1() -> None:
+    z = torch.linspace(-30, 30, 60_001)
+    density = made_up(1, 3).log_prob(z[:, None]).double().exp()
+    assert torch.trapezoid(density, dx=60 / 60_000).item() == pytest.approx(1, abs=1e-3)
+
+
+def moments(prior: MixturePrior, index: int = 0) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of a mixture: the law of total variance."""
+    weights, means = prior.weights[index, :, None], prior.means[index]
+    mean = (weights * means).sum(0)
+    within = prior.factors[index] @ prior.factors[index].mT
+    between = (means - mean)[:, :, None] * (means - mean)[:, None, :]
+    return mean, (weights[:, :, None] * (within + between)).sum(0)
+
+
+def test_draws_have_the_mixtures_mean_and_covariance() -> None:
+    prior = made_up(3, 4)
+    z = prior.sample(100_000, generator=seeded())
+    assert z.shape == (100_000, 3)
+    mean, covariance = moments(prior)
+    size = covariance.diagonal().max()
+    torch.testing.assert_close(z.mean(0), mean, atol=0.02 * size.sqrt().item(), rtol=0)
+    torch.testing.assert_close(z.T.cov(), covariance, atol=0.03 * size.item(), rtol=0)
+
+
+def test_draws_of_a_class_are_from_its_mixture() -> None:
+    prior = made_up(2, 3, num_classes=3)
+    labels = torch.arange(90_000) % 3
+    z = prior.sample(90_000, labels=labels, generator=seeded())
+    for index in range(3):
+        mean, covariance = moments(prior, index)
+        size = covariance.diagonal().max().item()
+        torch.testing.assert_close(z[labels == index].mean(0), mean, atol=0.03 * size**0.5, rtol=0)
+        torch.testing.assert_close(z[labels == index].T.cov(), covariance, atol=0.05 * size, rtol=0)
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_it_is_a_standard_normal_until_fit(num_classes: int | None) -> None:
+    prior = MixturePrior(4, 5, num_classes)
+    z, labels = 2 * torch.randn(60, 4, generator=seeded()), torch.arange(60) % 3
+    torch.testing.assert_close(prior.log_prob(z, labels), Normal(0.0, 1.0).log_prob(z).sum(1))
+    draws = prior.sample(60_000, labels=torch.arange(60_000) % 3 if num_classes else None, generator=seeded())
+    torch.testing.assert_close(draws.T.cov(), torch.eye(4), atol=0.03, rtol=0)
+    torch.testing.assert_close(draws.mean(0), torch.zeros(4), atol=0.03, rtol=0)
+
+
+def test_the_generator_decides_and_the_global_one_is_left_alone() -> None:
+    prior, state = made_up(3, 4), torch.get_rng_state()
+    first, again, other = (prior.sample(20, generator=seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(state, torch.get_rng_state())
+    assert not torch.equal(prior.sample(20), prior.sample(20))
+    assert prior.sample(0).shape == (0, 3)
+
+
+def test_it_is_in_the_state_and_has_no_weights_to_train() -> None:
+    prior, other = made_up(3, 4, num_classes=2), MixturePrior(3, 4, 2)
+    file = io.BytesIO()
+    torch.save(prior.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    z, labels = torch.randn(6, 3), torch.arange(6) % 2
+    assert torch.equal(prior.log_prob(z, labels), other.log_prob(z, labels))
+    assert list(prior.parameters()) == []
+
+
+# --- the fit ----------------------------------------------------------------------------------
+
+
+CENTRES = torch.tensor([[-8.0, 0.0], [8.0, 4.0], [0.0, -9.0]])
+ROOTS = torch.tensor([[[1.0, 0.0], [0.5, 0.7]], [[0.3, 0.0], [0.0, 2.0]], [[1.5, 0.0], [-1.0, 0.5]]])
+SHARES = (3000, 2000, 1000)
+
+
+def three_clouds(seed: int = 0) -> Tensor:
+    generator = seeded(seed)
+    clouds = [
+        centre + torch.randn(share, 2, generator=generator) @ root.T
+        for centre, root, share in zip(CENTRES, ROOTS, SHARES, strict=True)
+    ]
+    return torch.cat(clouds)
+
+
+def test_it_finds_gaussians_that_are_apart() -> None:
+    codes, prior = three_clouds(), MixturePrior(2, 3)
+    prior.fit(codes, nobody(len(codes)))
+    for centre, root, share in zip(CENTRES, ROOTS, SHARES, strict=True):
+        found = (prior.means[0] - centre).norm(dim=1).argmin()
+        torch.testing.assert_close(prior.means[0, found], centre, atol=0.2, rtol=0)
+        torch.testing.assert_close(prior.weights[0, found], torch.tensor(share / 6000), atol=1e-3, rtol=0)
+        factor = prior.factors[0, found]
+        torch.testing.assert_close(factor @ factor.T, root @ root.T, atol=0.35, rtol=0)
+        assert torch.equal(factor, factor.tril())
+    draws = prior.sample(6000, generator=seeded())
+    near = torch.cdist(draws, CENTRES).argmin(1).bincount()
+    torch.testing.assert_close(near / 6000, torch.tensor(SHARES) / 6000, atol=0.03, rtol=0)
+
+
+def test_it_scores_codes_as_scikit_learn_and_scipy_do() -> None:
+    codes, prior = three_clouds(), MixturePrior(2, 4)
+    prior.fit(codes, nobody(len(codes)), seed=3)
+    scale = codes.double().var(0, correction=0).mean().item()
+    other = GaussianMixture(4, reg_covar=SMALLEST_VARIANCE * scale, random_state=3).fit(codes.double())
+    unseen = three_clouds(1)[::60]
+    got = prior.log_prob(unseen).double()
+    expected = torch.from_numpy(other.score_samples(unseen.double()))
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-3)
+    parts = [
+        math.log(w) + multivariate_normal(m, (f @ f.T).double().numpy()).logpdf(unseen.double().numpy())
+        for w, m, f in zip(prior.weights[0].tolist(), prior.means[0], prior.factors[0], strict=True)
+    ]
+    torch.testing.assert_close(got, torch.from_numpy(logsumexp(parts, axis=0)), rtol=1e-4, atol=1e-3)
+
+
+def test_the_seed_decides_the_fit() -> None:
+    codes = torch.randn(400, 3, generator=seeded())
+    priors = [MixturePrior(3, 4) for _ in range(3)]
+    for prior, seed in zip(priors, (0, 0, 1), strict=True):
+        state = torch.get_rng_state()
+        prior.fit(codes, nobody(400), seed=seed)
+        assert torch.equal(state, torch.get_rng_state())
+    assert torch.equal(priors[0].means, priors[1].means)
+    assert not torch.equal(priors[0].means, priors[2].means)
+
+
+def test_unseen_codes_are_likelier_than_under_a_standard_normal() -> None:
+    prior = MixturePrior(2, 3)
+    fresh = three_clouds(1)
+    before = prior.log_prob(fresh).mean()
+    prior.fit(three_clouds(), nobody(6000))
+    after = prior.log_prob(fresh).mean()
+    assert after > before + 10
+    # No density beats the entropy: that of the three clouds is known, as they are apart.
+    shares = torch.tensor(SHARES) / 6000
+    entropy = MultivariateNormal(CENTRES, scale_tril=ROOTS).entropy() - shares.log()
+    torch.testing.assert_close(after, -(shares * entropy).sum(), atol=0.1, rtol=0)
+
+
+def test_each_class_has_a_mixture_of_its_own() -> None:
+    codes, labels = three_clouds(), torch.arange(3).repeat_interleave(torch.tensor(SHARES))
+    order = torch.randperm(6000, generator=seeded())
+    prior = MixturePrior(2, 1, num_classes=3)
+    prior.fit(codes[order], labels[order])
+    for index in range(3):
+        own = codes[labels == index]
+        torch.testing.assert_close(prior.means[index, 0], own.mean(0), atol=1e-4, rtol=0)
+        factor = prior.factors[index, 0]
+        expected = own.T.cov(correction=0)
+        expected = expected + SMALLEST_VARIANCE * own.var(0, correction=0).mean() * torch.eye(2)
+        torch.testing.assert_close(factor @ factor.T, expected, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("n", "found"), [(2, 1), (CODES_PER_COMPONENT, 1), (99, 1), (100, 2), (149, 2), (250, 5), (900, 5)]
+)
+def test_few_codes_get_few_components(n: int, found: int) -> None:
+    codes, prior = torch.randn(n, 3, generator=seeded()), MixturePrior(3, 5)
+    prior.fit(codes, nobody(n))
+    assert int((prior.weights > 0).sum()) == found
+    assert prior.weights.sum().item() == pytest.approx(1, abs=1e-5)
+    assert prior.log_prob(codes).isfinite().all()
+    draws = prior.sample(500, generator=seeded())
+    assert draws.isfinite().all()
+    assert (draws - codes.mean(0)).norm(dim=1).max() < 20
+
+
+def test_fewer_codes_than_dimensions_are_no_obstacle() -> None:
+    codes, prior = torch.randn(20, 80, generator=seeded()), MixturePrior(80, 3)
+    prior.fit(codes, nobody(20))
+    assert prior.log_prob(codes).isfinite().all()
+    assert prior.sample(5).isfinite().all()
+
+
+def test_a_second_fit_forgets_the_first() -> None:
+    prior, fresh = MixturePrior(2, 3), MixturePrior(2, 3)
+    prior.fit(three_clouds(), nobody(6000))
+    few = torch.randn(60, 2, generator=seeded())
+    for one in (prior, fresh):
+        one.fit(few, nobody(60))
+    z = torch.randn(9, 2)
+    assert torch.equal(prior.log_prob(z), fresh.log_prob(z))
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_class_of_no_codes_or_one_keeps_the_standard_normal(n: int) -> None:
+    codes = 5 + torch.randn(60 + n, 2, generator=seeded())
+    labels = torch.cat([nobody(60), torch.full((n,), 2)])
+    prior = MixturePrior(2, 3, num_classes=3)
+    prior.fit(codes, labels)
+    z = torch.randn(7, 2)
+    for index in (1, 2):
+        given = torch.full((7,), index)
+        torch.testing.assert_close(prior.log_prob(z, given), Normal(0.0, 1.0).log_prob(z).sum(1))
+    assert prior.sample(50, labels=nobody(50), generator=seeded()).mean() > 4
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n", [10, 300])
+@pytest.mark.parametrize("value", [0.0, 5.0, -1234.567])
+def test_codes_that_are_all_the_same_are_drawn_again(value: float, n: int) -> None:
+    prior = MixturePrior(3, 2)
+    prior.fit(torch.full((n, 3), value), nobody(n))
+    assert prior.log_prob(torch.full((1, 3), value)).isfinite().all()
+    draws = prior.sample(20, generator=seeded())
+    torch.testing.assert_close(draws, torch.full((20, 3), value), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_a_dimension_that_never_changes_does_no_harm_at_any_scale(scale: float) -> None:
+    codes = scale * torch.randn(300, 3, generator=seeded())
+    codes[:, 1] = scale
+    prior = MixturePrior(3, 2)
+    prior.fit(codes, nobody(300))
+    draws = prior.sample(1000, generator=seeded()) / scale
+    torch.testing.assert_close(draws[:, 1], torch.ones(1000), atol=0.1, rtol=0)
+    torch.testing.assert_close(draws[:, 0].std(), torch.tensor(1.0), atol=0.2, rtol=0)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_codes_that_are_no_numbers_are_refused(value: float) -> None:
+    codes = torch.randn(100, 3)
+    codes[7, 1] = value
+    with pytest.raises(GenlabError, match="codes are not finite: no prior can be fitted"):
+        MixturePrior(3, 2).fit(codes, nobody(100))
