@@ -210,6 +210,28 @@ def test_runs_are_listed(genlab_: Genlab, run: Path, conditional: Path, tmp_path
     assert "No runs yet" in genlab_("runs", tmp_path / "empty").out
 
 
+def test_nats_prints_a_bound_for_every_k(genlab_: Genlab, run: Path, conditional: Path) -> None:
+    done = genlab_("nats", run, "--k", 1, "--k", 7, "--n", 20)
+    assert done.code == 0, done.err
+    line = r"k = {} +-?\d+\.\d\d \+- \d+\.\d\d nats per image, 20 test images"
+    assert [
+        bool(re.fullmatch(line.format(k), text))
+        for k, text in zip((1, 7), done.out.splitlines(), strict=True)
+    ]
+    assert [text.split()[2] for text in genlab_("nats", run, "--n", 2).out.splitlines()] == ["1", "50"]
+    for arguments, what in {
+        (conditional,): "cannot say how probable an image is: only a VAE can",
+        (run, "--k", 0): "--k",
+        (run, "--n", 361): "n should be in 2..360, the test images of digits, got 361",
+        (run, "--set", "model.prior=fitted"): "prior 'fitted' needs prior_components",
+        (run, "--set", "model.beta=2"): "model.beta",
+    }.items():
+        done = genlab_("nats", *arguments)
+        assert done.code == 2
+        assert what in done.err
+        assert len(done.err.splitlines()) == 1
+
+
 def test_judge_trains_both_for_own_data_and_keeps_them(genlab_: Genlab, tmp_path: Path) -> None:
     data, out = good_folder(tmp_path / "shapes"), tmp_path / "judges"
     done = genlab_("judge", data, "--steps", 3, "--out", out)

@@ -1,7 +1,7 @@
 """The VAE as a family: what the loop trains, what can be sampled, what can be encoded."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import torch
 from pydantic import Field, model_validator
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from genlab.config import Settings
 from genlab.data import Dataset, to_signed, to_unit
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, did_you_mean
 from genlab.family import IMAGE_SHAPE, Loss, choose_labels, device_of
 from genlab.nn.convnet import ConvDecoder
 from genlab.nn.mlp import MLPDecoder
@@ -253,6 +253,8 @@ class VAE:
 
     def _fitted_prior(self, wanted: Prior | None) -> MixturePrior | None:
         """The prior to use, or None for N(0, I)."""
+        if wanted is not None and wanted not in get_args(Prior):
+            raise GenlabError(f"unknown prior {wanted!r}: {did_you_mean(str(wanted), get_args(Prior))}")
         wanted, fitted = wanted or self.config.prior, self._autoencoder.prior
         if wanted == "fitted" and fitted is None:
             raise GenlabError(

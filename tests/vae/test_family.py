@@ -570,3 +570,9 @@ def test_nats_of_images_together_are_those_of_each_by_itself(
 def test_no_codes_are_refused(k: int, images: torch.Tensor) -> None:
     with pytest.raises(GenlabError, match=f"k should be at least 1, got {k}"):
         small(beta=1.0).nats(images, k=k)
+
+
+def test_an_unknown_prior_is_refused_with_the_near_one() -> None:
+    family = small()
+    with pytest.raises(GenlabError, match="unknown prior 'fited': did you mean 'fitted'"):
+        family.sample(1, prior="fited")  # type: ignore[arg-type]

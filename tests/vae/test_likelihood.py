@@ -280,7 +280,7 @@ def one_dimensional(**settings: Any) -> VAE:
     family = small(latent_dim=1, **settings)
     with torch.no_grad():
         for weight in decoder_of(family).parameters():
-            weight.mul_(2 if family.config.network.kind == "mlp" else 4)
+            weight.mul_(2 if family.config.network.kind == "mlp" else 5)
     return family
 
 
@@ -305,7 +305,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"reconstruction": "gaussian"},
     {"reconstruction": "bce"},
     {"reconstruction": "l2", "beta": 20.0, "num_classes": 10},
-    {"reconstruction": "l2", "beta": 20.0, "network": {"kind": "conv", "channels": [2, 3], "hidden_dim": 8}},
+    {"reconstruction": "l2", "beta": 5.0, "network": {"kind": "conv", "channels": [2, 3], "hidden_dim": 64}},
     {"reconstruction": "l2", "beta": 20.0, "prior_components": 2},
     {"reconstruction": "l2", "beta": 20.0, "prior_components": 2, "num_classes": 10},
     {"reconstruction": "l2", "beta": 20.0, "prior_components": 2, "prior": "standard"},

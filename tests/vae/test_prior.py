@@ -163,10 +163,10 @@ def test_it_finds_gaussians_that_are_apart() -> None:
 
 
 def test_it_scores_codes_as_scikit_learn_and_scipy_do() -> None:
-    codes, prior = three_clouds(), MixturePrior(2, 4)
+    codes, prior = three_clouds(), MixturePrior(2, 3)
     prior.fit(codes, nobody(len(codes)), seed=3)
     scale = codes.double().var(0, correction=0).mean().item()
-    other = GaussianMixture(4, reg_covar=SMALLEST_VARIANCE * scale, random_state=3).fit(codes.double())
+    other = GaussianMixture(3, reg_covar=SMALLEST_VARIANCE * scale, random_state=3).fit(codes.double())
     unseen = three_clouds(1)[::60]
     got = prior.log_prob(unseen).double()
     expected = torch.from_numpy(other.score_samples(unseen.double()))
@@ -179,14 +179,18 @@ def test_it_scores_codes_as_scikit_learn_and_scipy_do() -> None:
 
 
 def test_the_seed_decides_the_fit() -> None:
-    codes = torch.randn(400, 3, generator=seeded())
-    priors = [MixturePrior(3, 4) for _ in range(3)]
-    for prior, seed in zip(priors, (0, 0, 1), strict=True):
-        state = torch.get_rng_state()
-        prior.fit(codes, nobody(400), seed=seed)
-        assert torch.equal(state, torch.get_rng_state())
-    assert torch.equal(priors[0].means, priors[1].means)
-    assert not torch.equal(priors[0].means, priors[2].means)
+    """Which Gaussian comes first is chance: the seed's, and the global generators have no part in it."""
+    codes, state = three_clouds(), torch.get_rng_state()
+
+    def means(seed: int) -> Tensor:
+        prior = MixturePrior(2, 3)
+        prior.fit(codes, nobody(6000), seed=seed)
+        return prior.means[0]
+
+    first = means(0)
+    torch.testing.assert_close(means(0), first, atol=1e-3, rtol=0)
+    assert any(not torch.allclose(means(seed), first, atol=1) for seed in range(1, 6))
+    assert torch.equal(state, torch.get_rng_state())
 
 
 def test_unseen_codes_are_likelier_than_under_a_standard_normal() -> None:
