@@ -62,7 +62,7 @@ def test_wrong_calls_are_one_line(run: Path, tmp_path: Path) -> None:
         with pytest.raises(GenlabError, match=f"k should be in 1..100,000, got {k}"):
             nats(run, k=[k])
     for n in (1, 10_000):
-        with pytest.raises(GenlabError, match="n should be in 2..360, the test images of digits"):
+        with pytest.raises(GenlabError, match=r"n should be in 2\.\.360, the test images of digits"):
             nats(run, n=n)
     fit(load_config("gan-small", {"train.max_steps": 1}), "digits", tmp_path / "gan")
     with pytest.raises(GenlabError, match="cannot say how probable an image is: only a VAE can"):

@@ -93,7 +93,8 @@ def test_train_leaves_a_run_that_sample_draws_from(genlab_: Genlab, tmp_path: Pa
 
 def test_train_takes_a_path_and_the_datas_folder(genlab_: Genlab, mnist_root: Path, tmp_path: Path) -> None:
     (tmp_path / "my.yaml").write_text(
-        "model: {family: gan, network: {kind: mlp, hidden_dim: 8}}\ntrain: {dataset: mnist, batch_size: 4, epochs: 1}\n"
+        "model: {family: gan, network: {kind: mlp, hidden_dim: 8}}\n"
+        "train: {dataset: mnist, batch_size: 4, epochs: 1}\n"
     )
     done = genlab_(
         "train", "--config", tmp_path / "my.yaml", "--run", tmp_path / "run", "--data-root", mnist_root

@@ -88,5 +88,5 @@ def test_wrong_calls_say_what_is_wrong() -> None:
     with pytest.raises(GenlabError, match="rim in"):
         manifold_grid(5, 0.5)
     for labels in (torch.zeros(5, dtype=torch.int64), torch.full((5,), 2)):
-        with pytest.raises(GenlabError, match="every class in 0..1"):
+        with pytest.raises(GenlabError, match=r"every class in 0\.\.1"):
             class_means(torch.randn(5, 3), labels, 2)
