@@ -3,7 +3,8 @@
 The forger is one of the decoders of ``genlab.nn``, which the VAE has too. The detective is in two parts:
 features of the image, and what is made of them. A label can come in before or after (``conditioning``):
 
-    embedding   a learned picture per class, laid beside the image (Mirza and Osindero 2014)
+    embedding   the label joins the image: as more inputs of the first layer, one per class, or, where the
+                image stays a map, as a learned picture over it (Mirza and Osindero 2014)
     projection  a learned vector per class, whose product with the features is added to the logit
                 (Miyato and Koyama 2018, arXiv:1802.05637, equation 4)
 """
@@ -18,7 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from genlab.family import IMAGE_SHAPE
 from genlab.nn.convnet import ConvFeatures
-from genlab.nn.mlp import Activation, activation
+from genlab.nn.mlp import Activation, activation, join_labels
 
 Conditioning = Literal["projection", "embedding"]
 PIXELS = prod(IMAGE_SHAPE)
@@ -28,10 +29,10 @@ class Discriminator(nn.Module):
     """An image to one logit, positive for "real".
 
     Args:
-        features: images (N, C, 28, 28) to (N, num_features); C is 2 with embedding, else 1.
+        features: of images, (N, num_features).
         num_features: how many.
-        num_classes: if given, the detective is asked whether this is a real one *of its class*.
-        conditioning: how it is told the class.
+        join: puts image and label together before the features; none: they see the image alone.
+        projected_classes: how many classes have a vector to compare the features with; none: none have.
     """
 
     def __init__(
@@ -39,34 +40,51 @@ class Discriminator(nn.Module):
         features: nn.Module,
         num_features: int,
         *,
-        num_classes: int | None = None,
-        conditioning: Conditioning = "projection",
+        join: nn.Module | None = None,
+        projected_classes: int | None = None,
     ) -> None:
         super().__init__()
-        self.features = features
+        self.join, self.features = join, features
         self.last = nn.Linear(num_features, 1)
-        projects = num_classes is not None and conditioning == "projection"
-        embeds = num_classes is not None and conditioning == "embedding"
-        self.class_vectors = nn.Embedding(num_classes or 1, num_features) if projects else None
-        self.class_pictures = nn.Embedding(num_classes or 1, PIXELS) if embeds else None
-        if self.class_vectors is not None:  # the first answers hang on the image, as without classes
+        self.class_vectors: nn.Embedding | None = None
+        if projected_classes is not None:
+            self.class_vectors = nn.Embedding(projected_classes, num_features)
+            # The first answers hang on the image, as without classes.
             nn.init.normal_(self.class_vectors.weight, std=0.01)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """(N, 1, 28, 28) in [-1, 1] and (N,) classes to logits (N,)."""
-        if self.class_pictures is not None:
-            images = torch.cat([images, self.class_pictures(_given(labels)).view_as(images)], dim=1)
-        features = self.features(images)
+        if labels is None and (self.join is not None or self.class_vectors is not None):
+            raise ValueError("a class-conditional network needs labels")
+        features = self.features(images if self.join is None else self.join(images, labels))
         logits: Tensor = self.last(features).squeeze(1)
         if self.class_vectors is not None:
-            logits = logits + (self.class_vectors(_given(labels)) * features).sum(1)
+            logits = logits + (self.class_vectors(labels) * features).sum(1)
         return logits
 
 
-def _given(labels: Tensor | None) -> Tensor:
-    if labels is None:
-        raise ValueError("a class-conditional network needs labels")
-    return labels
+class JoinColumns(nn.Module):
+    """The label as one-hot columns after the pixels."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(N, 1, 28, 28) and (N,) to (N, 784 + num_classes)."""
+        return join_labels(images.flatten(1), labels, self.num_classes)
+
+
+class JoinPicture(nn.Module):
+    """A learned picture for each class, as a second channel."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.pictures = nn.Embedding(num_classes, PIXELS)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(N, 1, 28, 28) and (N,) to (N, 2, 28, 28)."""
+        return torch.cat([images, self.pictures(labels).view_as(images)], dim=1)
 
 
 def mlp_discriminator(
@@ -76,9 +94,14 @@ def mlp_discriminator(
     conditioning: Conditioning = "projection",
 ) -> Discriminator:
     """784 -> hidden -> 1 (Goodfellow et al. 2014)."""
-    pictures = 2 if num_classes is not None and conditioning == "embedding" else 1
-    features = nn.Sequential(nn.Flatten(), nn.Linear(pictures * PIXELS, hidden_dim), activation(hidden))
-    return Discriminator(features, hidden_dim, num_classes=num_classes, conditioning=conditioning)
+    embeds = num_classes if conditioning == "embedding" else None
+    inputs = PIXELS + (embeds or 0)
+    return Discriminator(
+        nn.Sequential(nn.Flatten(), nn.Linear(inputs, hidden_dim), activation(hidden)),
+        hidden_dim,
+        join=None if embeds is None else JoinColumns(embeds),
+        projected_classes=num_classes if conditioning == "projection" else None,
+    )
 
 
 def conv_discriminator(
@@ -89,9 +112,15 @@ def conv_discriminator(
     batch_norm: bool = False,
 ) -> Discriminator:
     """28x28 -> 14x14 -> 7x7 -> 1, the mirror image of the generator (Radford et al. 2015)."""
-    pictures = 2 if num_classes is not None and conditioning == "embedding" else 1
-    features = ConvFeatures(channels, channels_in=pictures, hidden=hidden, batch_norm=batch_norm)
-    return Discriminator(features, features.num_features, num_classes=num_classes, conditioning=conditioning)
+    embeds = num_classes if conditioning == "embedding" else None
+    channels_in = 1 if embeds is None else 2
+    features = ConvFeatures(channels, channels_in=channels_in, hidden=hidden, batch_norm=batch_norm)
+    return Discriminator(
+        features,
+        features.num_features,
+        join=None if embeds is None else JoinPicture(embeds),
+        projected_classes=num_classes if conditioning == "projection" else None,
+    )
 
 
 def with_spectral_norm(network: nn.Module) -> nn.Module:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from genlab.gan.model import (
     Conditioning,
     Discriminator,
+    JoinPicture,
     conv_discriminator,
     mlp_discriminator,
     with_spectral_norm,
@@ -82,14 +83,21 @@ def test_before_training_a_projection_says_little(kind: str, images: Tensor, lab
     assert said < without(images).abs().max()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_embedding_is_a_picture_beside_the_image(kind: str, images: Tensor, labels: Tensor) -> None:
-    network = discriminator(kind, 10, "embedding")
-    assert network.class_pictures is not None
-    pictures = network.class_pictures.weight.reshape(10, 1, 28, 28)[labels]
+def test_an_embedding_is_a_picture_over_the_image(images: Tensor, labels: Tensor) -> None:
+    network = discriminator("conv", 10, "embedding")
+    assert isinstance(network.join, JoinPicture)
+    pictures = network.join.pictures.weight.reshape(10, 1, 28, 28)[labels]
     both = torch.cat([images, pictures], dim=1)
     assert both.shape == (8, 2, 28, 28)
     torch.testing.assert_close(network(images, labels), network.last(network.features(both))[:, 0])
+
+
+def test_an_embedding_of_an_mlp_is_a_bias_per_class(images: Tensor, labels: Tensor) -> None:
+    network = discriminator("mlp", 10, "embedding")
+    first, last = network.features[1], network.last  # type: ignore[index]
+    hidden = images.flatten(1) @ first.weight[:, :784].T + first.bias + first.weight[:, 784:].T[labels]
+    hidden = torch.where(hidden > 0, hidden, 0.2 * hidden)
+    torch.testing.assert_close(network(images, labels), (hidden @ last.weight.T + last.bias)[:, 0])
 
 
 def test_the_mlp_is_two_matrices(images: Tensor) -> None:
@@ -149,7 +157,8 @@ def test_every_matrix_stretches_by_at_most_one(
             _ = layer.weight
     found = largest_singular_values(network.eval())
     assert found.keys() == plain.keys()
-    assert len(found) == (3 if kind == "conv" else 2) + (num_classes is not None)
+    columns = kind == "mlp" and conditioning == "embedding"  # in the first matrix, and none of their own
+    assert len(found) == (3 if kind == "conv" else 2) + (num_classes is not None and not columns)
     assert list(found.values()) == pytest.approx([1] * len(found), abs=1e-3)
     assert min(abs(value - 1) for value in plain.values()) > 0.01  # they were not before
     assert network(images, labels).shape == (8,)
