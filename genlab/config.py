@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from genlab.errors import GenlabError
-from genlab.explain import explain
+from genlab.explain import OVERRIDE, explain
 from genlab.files import write_aside
 from genlab.one_line import cut, one_line, quoted
 from genlab.yaml_file import MAX_DEPTH, Where, parse_yaml, read_yaml
@@ -170,7 +170,7 @@ def _override(values: dict[str, Any], where: Where, name: str, value: object) ->
     """Set one value in place; ``where`` no longer points at what it replaces."""
     *sections, key = keys = tuple(name.split("."))
     given = value if isinstance(value, str) else quoted(value)
-    place = f"the override {_short(f'{name}={given}')}"
+    place = f"{OVERRIDE} {_short(f'{name}={given}')}"
     if len(keys) > MAX_DEPTH:
         raise GenlabError(f"{place}: {len(keys)} names deep, which no setting is")
     for depth, section in enumerate(sections, start=1):

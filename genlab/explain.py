@@ -11,6 +11,8 @@ from genlab.errors import did_you_mean
 from genlab.one_line import field_name, quoted
 from genlab.yaml_file import Where
 
+OVERRIDE = "the override"  # how the place of a setting begins that stands in no file
+
 
 def explain(error: ValidationError, kind: type[BaseModel], values: object, where: Where, file: str) -> str:
     """The first problem as one line: the place, the field, what is wrong, what to do.
@@ -52,6 +54,7 @@ def explain(error: ValidationError, kind: type[BaseModel], values: object, where
             what = f"{field} should be a section of 'key: value' lines, got {quoted(problem['input'])}"
         case "value_error":
             what = f"{field}: {context['error']}" if field else str(context["error"])
+            place = _blamed_override(where, str(context["error"])) or place
         case _:
             what = f"{field} {message}, got {quoted(problem['input'])}"
     if isinstance(problem["input"], str) and problem["input"].lower() == "none":
@@ -114,6 +117,12 @@ def _nearest_place(where: Where, path: tuple[str, ...], file: str) -> str:
         if path[:length] in where:
             return where[path[:length]]
     return file
+
+
+def _blamed_override(where: Where, complaint: str) -> str | None:
+    """The last override of a setting that the complaint names: in the file, they may have fitted."""
+    named = [place for keys, place in where.items() if re.search(rf"\b{re.escape(keys[-1])}\b", complaint)]
+    return next((place for place in reversed(named) if place.startswith(OVERRIDE)), None)
 
 
 def _nearest_key(key: str, section: type[BaseModel]) -> str:

@@ -735,3 +735,17 @@ def test_the_project_is_the_clone_else_the_current_folder(
     monkeypatch.setattr(genlab.config, "__file__", str(tmp_path / "site-packages" / "genlab" / "config.py"))
     monkeypatch.chdir(tmp_path)
     assert project_dir() == tmp_path
+
+
+def test_a_relation_that_an_override_breaks_is_blamed_on_it(tmp_path: Path) -> None:
+    for overrides, place in (
+        ({"model.loss": "hinge", "model.label_smoothing": 0.1}, "model.label_smoothing=0.1"),
+        ({"train.dataset": "digits", "train.batch_size": 1}, "train.batch_size=1"),
+        (
+            {"train.lr": 0.1, "model.network.discriminator_norm": "batch"},
+            "model.network.discriminator_norm=batch",
+        ),
+    ):
+        with pytest.raises(GenlabError) as caught:
+            load_config("gan-conv", overrides)
+        assert str(caught.value).startswith(f"the override {place}: ")
