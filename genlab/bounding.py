@@ -39,7 +39,7 @@ class Bound:
 def nats(
     target: str | Path,
     *,
-    k: Sequence[int] = (1, 50),
+    k: int | Sequence[int] = (1, 50),
     n: int | None = None,
     seed: int = 0,
     checkpoint: Literal["newest", "best"] = "newest",
@@ -49,7 +49,7 @@ def nats(
 
     Args:
         target: a run's folder, or its name in ``runs/``.
-        k: codes per image, one bound for each number. Time grows with it.
+        k: codes per image, or several such numbers, for one bound each. Time grows with it.
         n: the first so many test images; all if left out.
         seed: of the codes, and of the black and white images of a model that binarises.
         checkpoint, overrides: as for ``genlab.runs.load``: ``{"model.prior": "standard"}`` say.
@@ -61,7 +61,8 @@ def nats(
     family = load(path, checkpoint, overrides=overrides)
     if not isinstance(family, Bounds):
         raise GenlabError(f"{path} cannot say how probable an image is: only a VAE can")
-    wrong = next((each for each in k if not 1 <= each <= MAX_K), None)
+    k = [k] if isinstance(k, int) else list(k)
+    wrong = next((each for each in k if type(each) is not int or not 1 <= each <= MAX_K), None)
     if wrong is not None:
         raise GenlabError(f"k should be in 1..{MAX_K:,}, got {wrong}")
     name, root = data_of(path)
@@ -74,11 +75,12 @@ def nats(
 @torch.no_grad()
 def bound_over(family: Bounds, test: Dataset, k: int, n: int, seed: int = 0) -> Bound:
     """The bound at ``k`` codes over the first ``n`` images, behind a progress bar."""
-    generator, each = torch.Generator().manual_seed(seed), []
+    generator, each = torch.Generator(), []
     with bar(n, "images", what=f"bound at k = {k:,}", hidden=n * k <= IMAGES_AT_ONCE) as progress:
         for start in range(0, n, IMAGES_AT_ONCE):
             rows = slice(start, min(start + IMAGES_AT_ONCE, n))
             images, labels = to_signed(test.images[rows]), test.labels[rows]
+            generator.manual_seed(seed + start)  # for any k the same black and white images
             each.append(family.nats(images, labels, k=k, generator=generator).cpu())
             progress.update(len(images))
     values = torch.cat(each).double()

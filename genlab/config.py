@@ -140,7 +140,8 @@ def read_settings(kind: type[S], path: Path, overrides: Mapping[str, object] | N
             is of the wrong type or out of range; the line names the file, its line and the field.
     """
     values, where = read_yaml(path)
-    for name, value in (overrides or {}).items():
+    # Another kind of network has other settings: those given with it come after it.
+    for name, value in sorted((overrides or {}).items(), key=lambda item: not item[0].endswith(".kind")):
         _override(values, where, name, value)
     try:
         return kind.model_validate(values)
@@ -178,8 +179,12 @@ def _override(values: dict[str, Any], where: Where, name: str, value: object) ->
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
             raise GenlabError(f"{place}: {_short(section)} is a value, not a section")
+    replaced = keys
+    if key == "kind" and values.get(key, value) != value:  # the file's settings are of the kind it names
+        values.clear()
+        replaced = tuple(sections)
     values[key] = value
-    for old in [old for old in where if old[: len(keys)] == keys]:
+    for old in [old for old in where if old[: len(replaced)] == replaced]:
         del where[old]
     where[keys] = place
 

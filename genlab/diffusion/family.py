@@ -29,7 +29,7 @@ from genlab.diffusion.schedule import PredictionType, ScheduleName, make_schedul
 from genlab.diffusion.timesteps import Spacing, timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError, did_you_mean
-from genlab.family import IMAGE_SHAPE, Loss, choose_labels, device_of
+from genlab.family import IMAGE_SHAPE, Loss, check_images, choose_labels, device_of
 
 SamplerName = Literal["ddpm", "ddim", "dpm_solver_pp", "euler", "heun"]
 SAMPLERS: dict[str, Callable[..., Iterator[SamplerStep]]] = {
@@ -328,7 +328,7 @@ class Diffusion:
         Raises:
             GenlabError: as ``trajectory``; images of another shape; a time that there is not.
         """
-        images = _checked(images).to(device_of(self.networks))
+        images = check_images(images).to(device_of(self.networks))
         if labels is not None:
             choose_labels(self.num_classes, len(images), labels, None)
         if num_inference_steps is None:
@@ -367,20 +367,7 @@ class Diffusion:
             )
         if labels is not None:
             choose_labels(self.num_classes, len(images), labels, None)
-        images = _checked(images, known).to(device_of(self.networks))
+        images = check_images(images, known).to(device_of(self.networks))
         denoise = inpainting(self.denoiser(labels, guidance_scale), images, known.to(images.device))
         x = torch.randn(images.shape, generator=generator).to(images)
         yield from self.walk(denoise, x, self.pairs(num_inference_steps), generator=generator)
-
-
-def _checked(images: Tensor, known: Tensor | None = None) -> Tensor:
-    """The images in float32, if they are images; what stands in pixels that are not known does not matter."""
-    if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or not len(images):
-        height, width = IMAGE_SHAPE[1:]
-        raise GenlabError(f"images should be (N, 1, {height}, {width}), got {tuple(images.shape)}")
-    if not images.is_floating_point():
-        raise GenlabError(f"images should be floats in [-1, 1], got {images.dtype}: genlab.data.to_signed")
-    images = images.float() if known is None else torch.where(known, images.float(), -1.0)
-    if not (images.abs() <= 1).all():
-        raise GenlabError("images should be in [-1, 1], and finite: genlab.data.to_signed makes them so")
-    return images

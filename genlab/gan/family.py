@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from genlab.config import Settings
 from genlab.data import to_unit
 from genlab.errors import GenlabError
-from genlab.family import IMAGE_SHAPE, Loss, choose_labels, device_of
+from genlab.family import IMAGE_SHAPE, Loss, check_codes, choose_labels, device_of
 from genlab.gan.loss import (
     Game,
     decision_boundary,
@@ -168,7 +168,9 @@ class GAN:
         yield Loss("discriminator", loss + self._penalty(images, fake.detach(), labels), logged)
 
         fake_logits = discriminator(fake, labels)
-        real_logits = discriminator(images, labels) if config.loss == "relativistic" else real_logits
+        if config.loss == "relativistic":  # the one game whose generator looks at real images, too
+            with torch.no_grad():
+                real_logits = discriminator(images, labels)
         loss = generator_loss(fake_logits, real_logits.detach(), config.loss)
         yield Loss("generator", loss, {"generator": loss.detach()})
 
@@ -214,10 +216,9 @@ class GAN:
         """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28).
 
         Raises:
-            GenlabError: a code of the wrong width; labels as for ``sample``.
+            GenlabError: codes as for ``check_codes``; labels as for ``sample``.
         """
-        if z.ndim != 2 or z.shape[1] != self.config.latent_dim:
-            raise GenlabError(f"codes should be of shape (N, {self.config.latent_dim}), got {tuple(z.shape)}")
+        z = check_codes(z, self.latent_dim)
         device = device_of(self.networks)
         chosen = choose_labels(self.num_classes, len(z), labels, None)
         logits = self.networks["generator"](z.to(device), None if chosen is None else chosen.to(device))
@@ -227,5 +228,6 @@ class GAN:
         self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
         """Decode ``n`` codes drawn from N(0, I): see ``Family.sample``."""
+        choose_labels(None, n, None, None)  # refuses an n that is none, before any number is drawn
         z = torch.randn(n, self.config.latent_dim, generator=generator)
         return self.decode(z, choose_labels(self.num_classes, n, labels, generator))

@@ -130,7 +130,7 @@ def with_spectral_norm(network: nn.Module) -> nn.Module:
     together as well: a detective of matrices cannot be steeper than 1 (Miyato et al. 2018,
     arXiv:1802.05957, equation 8). A convolution here sees each pixel in four patches, and can stretch by
     2; a projection is a second answer beside the first. The bound is wider there, and still one.
-    The singular value is followed by one power iteration a step.
+    The singular value is followed by one power iteration at every call in training.
     """
     for layer in list(network.modules()):
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.Embedding)):

@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights: what diffusion models are sampled from.
+"""The exponential moving average of the weights: what GANs and diffusion models are sampled from.
 
 The weights of a network in training jitter about a good place; their average sits in it.
 """

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from genlab.config import Settings
 from genlab.data import Dataset, to_signed, to_unit
 from genlab.errors import GenlabError, did_you_mean
-from genlab.family import IMAGE_SHAPE, Loss, choose_labels, device_of
+from genlab.family import IMAGE_SHAPE, Loss, check_codes, check_images, choose_labels, device_of
 from genlab.nn.convnet import ConvDecoder
 from genlab.nn.mlp import MLPDecoder
 from genlab.vae.bound import importance_weighted_nats, log_standard_normal
@@ -167,7 +167,16 @@ class VAE:
         Args:
             dataset: the training images; of many, 30,000 are looked at.
             components: Gaussians in the mixture (per class, of a conditional model).
+
+        Raises:
+            GenlabError: no data set, or no number of components.
         """
+        if not isinstance(dataset, Dataset):
+            raise GenlabError(
+                f"fit_prior needs a data set, load_dataset('mnist') say, got {type(dataset).__name__}"
+            )
+        if type(components) is not int or components < 1:
+            raise GenlabError(f"components should be a whole number, at least 1, got {components}")
         looked_at = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:PRIOR_IMAGES]
         looked_at = looked_at.to(dataset.images.device)
         drawn = []
@@ -184,7 +193,7 @@ class VAE:
 
         Args:
             images: (N, 1, 28, 28) in [-1, 1].
-            labels: (N,), for a conditional model.
+            labels: int64 (N,), for a conditional model; an unconditional one has no use for them.
             draw: draw from N(mu, exp(log_var)) rather than return mu.
 
         Returns:
@@ -200,12 +209,18 @@ class VAE:
         Returns:
             Two tensors of shape (N, latent_dim).
         """
-        if self.num_classes is not None and labels is None:
-            raise GenlabError("this model is class-conditional: encode needs labels")
-        device = device_of(self.networks)
-        labels = None if self.num_classes is None or labels is None else labels.to(device)
-        mu, log_var = self._autoencoder.encoder(images.to(device), labels)
+        images, labels = check_images(images), self._own_labels(images, labels, "encode")
+        mu, log_var = self._autoencoder.encoder(images.to(device_of(self.networks)), labels)
         return mu, log_var
+
+    def _own_labels(self, images: Tensor, labels: Tensor | None, who: str) -> Tensor | None:
+        """The labels on the model's device, checked; none for an unconditional model."""
+        if self.num_classes is None:
+            return None
+        if labels is None:
+            raise GenlabError(f"this model is class-conditional: {who} needs labels")
+        chosen = choose_labels(self.num_classes, len(images), labels, None)
+        return None if chosen is None else chosen.to(device_of(self.networks))
 
     @property
     def latent_dim(self) -> int:
@@ -217,10 +232,9 @@ class VAE:
         """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28); no randomness is left here.
 
         Raises:
-            GenlabError: a code of the wrong width; labels as for ``sample``.
+            GenlabError: codes as for ``check_codes``; labels as for ``sample``.
         """
-        if z.ndim != 2 or z.shape[1] != self.config.latent_dim:
-            raise GenlabError(f"codes should be of shape (N, {self.config.latent_dim}), got {tuple(z.shape)}")
+        z = check_codes(z, self.latent_dim)
         device = device_of(self.networks)
         chosen = choose_labels(self.num_classes, len(z), labels, None)
         logits = self._autoencoder.decoder(z.to(device), None if chosen is None else chosen.to(device))
@@ -256,9 +270,9 @@ class VAE:
         if wanted is not None and wanted not in get_args(Prior):
             raise GenlabError(f"unknown prior {wanted!r}: {did_you_mean(str(wanted), get_args(Prior))}")
         wanted, fitted = wanted or self.config.prior, self._autoencoder.prior
-        if wanted == "fitted" and fitted is None:
+        if wanted == "fitted" and (fitted is None or not fitted.is_fitted):
             raise GenlabError(
-                "this model has no fitted prior: train with model.prior_components, or fit_prior"
+                "this model has no fitted prior: train with model.prior_components to the end, or fit_prior"
             )
         return None if wanted == "standard" else fitted
 
@@ -287,18 +301,12 @@ class VAE:
             GenlabError: labels missing, of another length or out of range; no likelihood, as beta is 0;
                 a k below 1; ``fitted``, and no prior was.
         """
-        if k < 1:
-            raise GenlabError(f"k should be at least 1, got {k}")
-        if self.num_classes is None:
-            labels = None
-        elif labels is None:
-            raise GenlabError("this model is class-conditional: nats needs labels")
-        else:
-            labels = choose_labels(self.num_classes, len(images), labels, None)
+        if type(k) is not int or k < 1:
+            raise GenlabError(f"k should be {'at least 1' if type(k) is int else 'a whole number'}, got {k}")
+        images, labels = check_images(images), self._own_labels(images, labels, "nats")
         device = device_of(self.networks)
         images = self._seen(images, generator).to(device)
         mu, log_var = self.posterior(images, labels)
-        labels = None if labels is None else labels.to(device)
         fitted = self._fitted_prior(prior)
         if k == 1 and fitted is None:  # the KL is known, and need not be drawn
             noise = torch.randn(mu.shape, generator=generator).to(device)  # drawn on the CPU

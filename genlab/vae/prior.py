@@ -46,19 +46,27 @@ class MixturePrior(nn.Module):
         """Fit each mixture by expectation maximisation; a class with few codes gets fewer components.
 
         Args:
-            codes: (N, latent_dim), draws from the encoder's Gaussians.
+            codes: (N, latent_dim), at least 2, draws from the encoder's Gaussians.
             labels: int64 (N,); all the same to a model without classes.
             seed: of the start of the search.
 
         Raises:
             GenlabError: a code that is not finite.
         """
+        if len(codes) < 2:
+            raise GenlabError(f"a prior is fitted to at least 2 codes, got {len(codes)}")
         if not codes.isfinite().all():
             raise GenlabError("the codes are not finite: no prior can be fitted to them, lower train.lr")
         for index in range(len(self.weights)):
             own = codes if self.num_classes is None else codes[labels == index]
-            if len(own) > 1:
-                self._fit_one(index, own.double().cpu().numpy(), seed)
+            # A class without two codes is drawn from where the codes of all classes are.
+            own = own if len(own) > 1 else codes
+            self._fit_one(index, own.double().cpu().numpy(), seed)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether ``fit`` has moved it from N(0, I)."""
+        return bool(self.means.any())
 
     def _fit_one(self, index: int, codes: NDArray[np.float64], seed: int) -> None:
         found = max(1, min(self.weights.shape[1], len(codes) // CODES_PER_COMPONENT))

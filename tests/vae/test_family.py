@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -6,7 +7,7 @@ from pydantic import ValidationError
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
-from genlab.data import Dataset, to_signed, to_unit
+from genlab.data import Dataset, load_dataset, to_signed, to_unit
 from genlab.errors import GenlabError
 from genlab.family import Bounds, Decodes, Finishes
 from genlab.vae import VAE, VAEConfig
@@ -481,7 +482,9 @@ def test_samples_come_from_the_prior_that_is_asked_for(dataset: Dataset) -> None
 
 def test_a_prior_that_was_not_fitted_is_refused_and_one_fitted_later_used(dataset: Dataset) -> None:
     family = small()
-    with pytest.raises(GenlabError, match=r"no fitted prior: train with model\.prior_components, or"):
+    with pytest.raises(
+        GenlabError, match=r"no fitted prior: train with model\.prior_components to the end, or"
+    ):
         family.sample(4, prior="fitted")
     before = family.sample(4, generator=seeded())
     assert torch.equal(before, family.sample(4, generator=seeded(), prior="standard"))
@@ -570,6 +573,34 @@ def test_nats_of_images_together_are_those_of_each_by_itself(
 def test_no_codes_are_refused(k: int, images: torch.Tensor) -> None:
     with pytest.raises(GenlabError, match=f"k should be at least 1, got {k}"):
         small(beta=1.0).nats(images, k=k)
+
+
+def test_what_is_no_image_code_or_number_is_refused_in_one_line() -> None:
+    family, image = small(), torch.zeros(2, 1, 28, 28)
+    conditional = small(num_classes=10)
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: family.encode(image.to(torch.uint8)), "images should be floats in [-1, 1], got torch.uint8"),
+        (lambda: family.encode(image[0]), "images should be (N, 1, 28, 28), got (1, 28, 28)"),
+        (lambda: family.nats(image + 2), "images should be in [-1, 1], and finite"),
+        (lambda: family.nats(image[:0]), "images should be (N, 1, 28, 28), got (0, 1, 28, 28)"),
+        (lambda: family.nats(image * torch.nan), "images should be in [-1, 1], and finite"),
+        (lambda: family.nats(image, k=1.5), "k should be a whole number, got 1.5"),  # type: ignore[arg-type]
+        (lambda: family.decode(torch.full((2, 5), torch.nan)), "codes should be finite"),
+        (lambda: family.decode([[0.0] * 5]), "codes should be a tensor, got list"),  # type: ignore[arg-type]
+        (lambda: family.sample(-1), "n should be at least 1, got -1"),
+        (lambda: family.sample(2.5), "n should be a whole number, got 2.5"),  # type: ignore[arg-type]
+        (lambda: conditional.encode(image), "encode needs labels"),
+        (lambda: conditional.encode(image, torch.tensor([1, 10])), "labels should be in 0..9, got 10"),
+        (lambda: conditional.encode(image, torch.tensor([1])), "labels should be of shape (2,)"),
+        (lambda: family.fit_prior(image, 3), "fit_prior needs a data set"),  # type: ignore[arg-type]
+        (lambda: family.fit_prior(load_dataset("digits"), 0), "components should be a whole number"),
+    ]
+    for call, text in calls:
+        with pytest.raises(GenlabError) as caught:
+            call()
+        assert text in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert family.decode(torch.zeros(2, 5, dtype=torch.float64)).dtype == torch.float32
 
 
 def test_an_unknown_prior_is_refused_with_the_near_one() -> None:
