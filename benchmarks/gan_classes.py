@@ -4,6 +4,14 @@ r"""Does a GAN draw every class? Configs, games and seeds in turn: one row each,
     python benchmarks/gan_classes.py --config gan-conv --game hinge --set model.spectral_norm=true \
         --dataset fashion_mnist --out runs/gan-games
 
+The games as they were measured for the README, each on both data sets:
+
+    --game non_saturating --game least_squares --set train.max_steps=1500
+    --game relativistic --set model.r2=0.5 --set train.max_steps=1500
+    --game hinge --set model.spectral_norm=true --set model.r1=0 --set train.max_steps=1500
+    --game wgan_gp --set model.r1=0 --set model.penalty_every=1 --set train.max_steps=1500 \
+        --set train.lr=5.0e-4 --set "train.lr_factors={discriminator: 4}" --set "train.adam_betas=[0.0, 0.9]"
+
 A row says how many processor minutes the training took, the share of the rarest and of the most frequent
 class among 10,000 images by the first judge (each class is due a tenth), and the Fréchet distance over
 the floor, 1 is as good as real images. Runs are kept in ``--out`` and not trained again.

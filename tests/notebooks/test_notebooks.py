@@ -108,6 +108,11 @@ def test_the_set_up_cell_comes_first_and_is_the_scripts(notebook: Any) -> None:
     assert not [head(cell) for cell in others if SET_UP_TAG in tags(cell)]
 
 
+def test_no_text_is_still_to_be_written(notebook: Any) -> None:
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert not [text for text in texts for line in text.splitlines() if re.fullmatch(r"[A-Z]{5,}", line)]
+
+
 def test_every_picture_has_a_text(notebook: Any) -> None:
     silent = [
         head(cell)
