@@ -12,7 +12,7 @@ from genlab.nn.convnet import ConvDecoder, ConvFeatures
 from genlab.nn.mlp import Activation, MLPDecoder, join_labels, mlp
 from genlab.vae.prior import MixturePrior
 
-CONV_ACTIVATION: Activation = "silu"  # of the convolutional halves; a ReLU's dead units cost them nats
+CONV_ACTIVATION: Activation = "silu"  # of the convolutional halves: smooth, and no unit dies
 GREY_LEVEL = -2 * log(255)  # log of the variance of an error of one grey level in [0, 1]
 
 
