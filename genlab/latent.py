@@ -22,7 +22,7 @@ def manifold_grid(rows: int = 20, rim: float = 0.02) -> Tensor:
     Returns:
         (rows * rows, 2).
     """
-    if rows < 2 or not 0 < rim < 0.5:
+    if type(rows) is not int or rows < 2 or not 0 < rim < 0.5:
         raise GenlabError(f"rows should be at least 2 and rim in (0, 0.5), got {rows} and {rim}")
     line = torch.special.ndtri(torch.linspace(rim, 1 - rim, rows))
     return torch.stack(torch.meshgrid(line, line.flip(0), indexing="xy"), dim=-1).reshape(-1, 2)
@@ -79,8 +79,15 @@ def class_means(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
         code from where the threes are towards the eights (Radford et al. 2015, section 6.3.2).
 
     Raises:
-        GenlabError: a class without a code.
+        GenlabError: a class without a code, or codes and labels of other kinds or shapes.
     """
+    if codes.ndim != 2 or labels.shape != codes.shape[:1] or labels.dtype != torch.int64:
+        raise GenlabError(
+            f"codes should be (N, latent_dim) and labels int64 (N,), got {tuple(codes.shape)} and "
+            f"{labels.dtype} {tuple(labels.shape)}"
+        )
+    if len(labels) and labels.min() < 0:
+        raise GenlabError(f"labels should be at least 0, got {int(labels.min())}")
     counts = torch.bincount(labels, minlength=num_classes)
     if len(counts) > num_classes or not counts.all():
         raise GenlabError(f"every class in 0..{num_classes - 1}, and no other, needs a code")
@@ -89,10 +96,12 @@ def class_means(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
 
 def _check_walk(start: Tensor, end: Tensor, steps: int) -> None:
+    if not all(isinstance(code, Tensor) and code.is_floating_point() for code in (start, end)):
+        raise GenlabError("a walk goes between two codes: tensors of floats")
     if start.ndim != 1 or start.shape != end.shape:
         raise GenlabError(
             f"a walk goes between two codes of shape (latent_dim,), got {tuple(start.shape)} and "
             f"{tuple(end.shape)}"
         )
-    if steps < 2:
-        raise GenlabError(f"a walk needs at least 2 steps, got {steps}")
+    if type(steps) is not int or steps < 2:
+        raise GenlabError(f"a walk needs a whole number of steps, at least 2, got {steps}")
