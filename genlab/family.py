@@ -225,6 +225,12 @@ def check_codes(z: Tensor, latent_dim: int) -> Tensor:
     return z
 
 
+def check_number(n: int) -> None:
+    """Raise GenlabError if ``n`` is no number of images: not whole, or below 1."""
+    if type(n) is not int or n < 1:
+        raise GenlabError(f"n should be {'at least 1' if type(n) is int else 'a whole number'}, got {n}")
+
+
 def choose_labels(
     num_classes: int | None, n: int, labels: Tensor | None, generator: torch.Generator | None
 ) -> Tensor | None:
@@ -234,8 +240,7 @@ def choose_labels(
         GenlabError: labels on an unconditional model, of another kind or length, or out of range; an ``n``
             that is not whole or below 1.
     """
-    if type(n) is not int or n < 1:
-        raise GenlabError(f"n should be {'at least 1' if type(n) is int else 'a whole number'}, got {n}")
+    check_number(n)
     if num_classes is None:
         if labels is not None:
             raise GenlabError("this model is unconditional: it was trained without labels, leave them out")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from genlab.config import Settings
 from genlab.data import to_unit
 from genlab.errors import GenlabError
-from genlab.family import IMAGE_SHAPE, Loss, check_codes, choose_labels, device_of
+from genlab.family import IMAGE_SHAPE, Loss, check_codes, check_number, choose_labels, device_of
 from genlab.gan.loss import (
     Game,
     decision_boundary,
@@ -228,6 +228,6 @@ class GAN:
         self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
         """Decode ``n`` codes drawn from N(0, I): see ``Family.sample``."""
-        choose_labels(None, n, None, None)  # refuses an n that is none, before any number is drawn
+        check_number(n)
         z = torch.randn(n, self.config.latent_dim, generator=generator)
         return self.decode(z, choose_labels(self.num_classes, n, labels, generator))
