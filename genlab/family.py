@@ -9,7 +9,7 @@ Images are float32 of shape (N, 1, 28, 28): in [-1, 1] where a method takes them
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -99,6 +99,34 @@ class State(Protocol):
         ...
 
 
+class Dial(NamedTuple):
+    """A setting of sampling that may be turned while one looks: a keyword of a model's own method.
+
+    Attributes:
+        name: of the keyword, and of the setting in the config.
+        value: to begin with; one of ``choices``, or in ``low..high``.
+        choices: the words to choose from; none: it is a number.
+        low, high, step: the range of a number; whole numbers if all of them are.
+    """
+
+    name: str
+    value: Any
+    choices: tuple[str, ...] = ()
+    low: float = 0
+    high: float = 1
+    step: float = 1
+
+
+@runtime_checkable
+class Turns(Family, Protocol):
+    """A family with dials: keywords of ``draw_codes`` (a VAE's prior) or ``trajectory`` (guidance)."""
+
+    @property
+    def dials(self) -> tuple[Dial, ...]:
+        """What may be turned."""
+        ...
+
+
 @runtime_checkable
 class Decodes(Family, Protocol):
     """A family whose images come from a code in one step: VAE and GAN."""
@@ -109,7 +137,26 @@ class Decodes(Family, Protocol):
         ...
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28)."""
+        """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28).
+
+        Labels may be int64 (N,), or a blend: weights of the classes, float (N, num_classes).
+        """
+        ...
+
+
+@runtime_checkable
+class DrawsCodes(Decodes, Protocol):
+    """A family that says where its codes come from; N(0, I) is taken where one does not."""
+
+    def draw_codes(
+        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """``n`` codes as ``sample`` would decode them, (n, latent_dim), on the CPU.
+
+        Args:
+            n, generator: as for ``sample``.
+            labels: the class of each, int64 (n,); needed where classes have codes of their own.
+        """
         ...
 
 
@@ -123,14 +170,21 @@ class Walks(Family, Protocol):
         *,
         labels: Tensor | None = None,
         generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
         num_inference_steps: int | None = None,
     ) -> Iterator[State]:
         """The states on the way to ``n`` images, pure noise first, the finished images last.
 
         Args:
-            n, labels, generator: as for ``sample``.
+            n, generator: as for ``sample``.
+            labels: as for ``sample``, or a blend: weights of the classes, float (n, num_classes).
+            noise: to set out from, (n, 1, 28, 28); drawn from N(0, I) if left out.
             num_inference_steps: how many steps; as the model's config says if left out.
         """
+        ...
+
+    def noise_level(self, t: int) -> float:
+        """The weight of the noise in x_t: 0 at t = -1, the finished image; near 1 where a walk begins."""
         ...
 
 
@@ -232,9 +286,18 @@ def check_number(n: int) -> None:
 
 
 def choose_labels(
-    num_classes: int | None, n: int, labels: Tensor | None, generator: torch.Generator | None
+    num_classes: int | None,
+    n: int,
+    labels: Tensor | None,
+    generator: torch.Generator | None,
+    *,
+    blends: bool = False,
 ) -> Tensor | None:
     """The labels that ``sample`` works with: checked if given, drawn if the model needs some.
+
+    Args:
+        num_classes, n, labels, generator: the model's, and what it was asked for.
+        blends: also allow weights of the classes, float (n, num_classes), each row with the sum 1.
 
     Raises:
         GenlabError: labels on an unconditional model, of another kind or length, or out of range; an ``n``
@@ -247,6 +310,8 @@ def choose_labels(
         return None
     if labels is None:
         return torch.randint(num_classes, (n,), generator=generator)
+    if blends and isinstance(labels, Tensor) and labels.is_floating_point() and labels.ndim == 2:
+        return _check_blend(labels, n, num_classes)
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
         kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
         raise GenlabError(f"labels should be a tensor of int64, torch.tensor([3, 8]) say, got {kind}")
@@ -256,6 +321,17 @@ def choose_labels(
     if len(wrong):
         raise GenlabError(f"labels should be in 0..{num_classes - 1}, got {int(wrong[0])}")
     return labels
+
+
+def _check_blend(weights: Tensor, n: int, num_classes: int) -> Tensor:
+    if weights.shape != (n, num_classes):
+        raise GenlabError(f"a blend of classes should be ({n}, {num_classes}), got {tuple(weights.shape)}")
+    sums_to_one = (weights.sum(1) - 1).abs() < 1e-4
+    if not ((weights >= 0).all() and sums_to_one.all()):
+        raise GenlabError(
+            "the weights of a blend of classes should be at least 0, with the sum 1 in each row"
+        )
+    return weights.float()
 
 
 def count_parameters(networks: nn.Module) -> int:

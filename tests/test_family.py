@@ -134,3 +134,19 @@ def test_parameters_are_counted_and_the_device_is_found() -> None:
     assert count_parameters(networks) == 4
     assert device_of(networks) == torch.device("cpu")
     assert device_of(networks.to("meta")) == torch.device("meta")
+
+
+def test_a_blend_of_classes_is_weights_that_sum_to_one() -> None:
+    blend = torch.tensor([[0.25, 0.75, 0.0], [1.0, 0.0, 0.0]])
+    kept = choose_labels(3, 2, blend.double(), None, blends=True)
+    assert kept is not None
+    torch.testing.assert_close(kept, blend)
+    with pytest.raises(GenlabError, match=r"a tensor of int64"):
+        choose_labels(3, 2, blend, None)  # whoever samples wants ids
+    with pytest.raises(GenlabError, match=r"unconditional"):
+        choose_labels(None, 2, blend, None, blends=True)
+    with pytest.raises(GenlabError, match=r"a blend of classes should be \(2, 4\), got \(2, 3\)"):
+        choose_labels(4, 2, blend, None, blends=True)
+    for wrong in (blend * 0.9, blend - torch.tensor([0.5, -0.5, 0.0]), blend * torch.nan):
+        with pytest.raises(GenlabError, match="at least 0, with the sum 1"):
+            choose_labels(3, 2, wrong, None, blends=True)

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from scipy import stats
 from torch.distributions import Normal
 
 from genlab.errors import GenlabError
-from genlab.latent import class_means, linear_walk, manifold_grid, spherical_walk
+from genlab.latent import class_means, linear_walk, manifold_grid, spherical_walk, truncated
 
 
 def pair(width: int = 20, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -102,3 +103,25 @@ def test_wrong_calls_say_what_is_wrong() -> None:
     for labels in (torch.zeros(5, dtype=torch.int64), torch.full((5,), 2)):
         with pytest.raises(GenlabError, match=r"every class in 0\.\.1"):
             class_means(torch.randn(5, 3), labels, 2)
+
+
+@pytest.mark.parametrize("limit", [0.1, 0.5, 1.0, 2.0, 4.0])
+def test_truncated_codes_are_those_of_the_normal_cut_off(limit: float) -> None:
+    codes = truncated(torch.randn(20_000, generator=torch.Generator().manual_seed(0)), limit)
+    assert codes.abs().max() <= limit
+    assert stats.kstest(codes.numpy(), stats.truncnorm(-limit, limit).cdf).pvalue > 0.01
+
+
+def test_under_a_slider_truncation_moves_every_entry_smoothly_and_keeps_their_order() -> None:
+    z = torch.randn(50, generator=torch.Generator().manual_seed(0)).sort().values
+    walk = torch.stack([truncated(z, limit) for limit in torch.linspace(0.1, 4, 40).tolist()])
+    assert (walk.diff(dim=1) >= 0).all()
+    assert walk.diff(dim=0).abs().max() < 0.11  # hardly more than the limit itself moves
+    torch.testing.assert_close(truncated(z, 9.0), z)
+    assert truncated(torch.tensor([-40.0, 40.0]), 2.0).tolist() == [-2, 2]
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
+def test_truncation_to_nothing_is_refused(limit: float) -> None:
+    with pytest.raises(GenlabError, match="truncation should be above 0"):
+        truncated(torch.zeros(3), limit)

@@ -29,7 +29,15 @@ from genlab.diffusion.schedule import PredictionType, ScheduleName, make_schedul
 from genlab.diffusion.timesteps import Spacing, timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError, did_you_mean
-from genlab.family import IMAGE_SHAPE, Loss, check_images, choose_labels, device_of
+from genlab.family import (
+    IMAGE_SHAPE,
+    Dial,
+    Loss,
+    check_images,
+    check_number,
+    choose_labels,
+    device_of,
+)
 
 SamplerName = Literal["ddpm", "ddim", "dpm_solver_pp", "euler", "heun"]
 SAMPLERS: dict[str, Callable[..., Iterator[SamplerStep]]] = {
@@ -204,7 +212,7 @@ class Diffusion:
         """The network as a function of (x_t, t), with the class and the guidance settled.
 
         Args:
-            labels: int64 (N,); none: of no class in particular.
+            labels: int64 (N,), or a blend, float (N, num_classes); none: of no class in particular.
             guidance_scale: other than the config's.
 
         Raises:
@@ -213,7 +221,7 @@ class Diffusion:
         """
         network = self.networks["denoiser"]
         if labels is not None:
-            choose_labels(self.num_classes, len(labels), labels, None)
+            choose_labels(self.num_classes, len(labels), labels, None, blends=True)
         if self.num_classes is None or labels is None:
             if guidance_scale is not None:
                 raise GenlabError("guidance_scale needs a class-conditional model and labels: leave it out")
@@ -270,6 +278,7 @@ class Diffusion:
         *,
         labels: Tensor | None = None,
         generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         sampler: SamplerName | None = None,
@@ -279,19 +288,23 @@ class Diffusion:
         """The sampler's states from pure noise to ``n`` images, for the timestep slider.
 
         Args:
-            n, labels, generator: as for ``sample``.
+            n, labels, generator, noise: as for ``Walks.trajectory``.
             num_inference_steps, guidance_scale, sampler, eta, spacing: other than the config's.
 
         Yields:
             ``num_inference_steps`` states and then the finished one, images in [-1, 1].
 
         Raises:
-            GenlabError: as ``Family.sample``; more steps than T; guidance without classes.
+            GenlabError: as ``Family.sample``; noise of another shape; more steps than T; guidance without
+                classes.
         """
-        if n < 1:
-            raise GenlabError(f"n should be at least 1, got {n}")
-        x = torch.randn(n, *IMAGE_SHAPE, generator=generator).to(device_of(self.networks))
-        labels = choose_labels(self.num_classes, n, labels, generator)
+        check_number(n)
+        if noise is None:
+            noise = torch.randn(n, *IMAGE_SHAPE, generator=generator)
+        elif noise.shape != (n, *IMAGE_SHAPE):
+            raise GenlabError(f"noise should be {(n, *IMAGE_SHAPE)}, got {tuple(noise.shape)}")
+        x = noise.to(device_of(self.networks))
+        labels = choose_labels(self.num_classes, n, labels, generator, blends=True)
         denoise, pairs = self.denoiser(labels, guidance_scale), self.pairs(num_inference_steps, spacing)
         yield from self.walk(denoise, x, pairs, sampler=sampler, eta=eta, generator=generator)
 
@@ -302,6 +315,24 @@ class Diffusion:
         for step in self.trajectory(n, labels=labels, generator=generator):
             x = step.x
         return to_unit(x)
+
+    def noise_level(self, t: int) -> float:
+        """The schedule's spread at ``t``, sqrt(1 - alpha-bar): see ``Walks.noise_level``."""
+        return self.schedule.at(t)[1]
+
+    @property
+    def dials(self) -> tuple[Dial, ...]:
+        """Guidance, where there are classes; the sampler, and how many steps it makes."""
+        config, dials = self.config, list[Dial]()
+        if self.num_classes is not None:
+            scale = GUIDANCE if config.guidance_scale is None else config.guidance_scale
+            dials.append(Dial("guidance_scale", scale, low=0.0, high=8.0, step=0.5))
+        steps = min(100, config.num_train_timesteps)
+        return (
+            *dials,
+            Dial("sampler", config.sampler, choices=tuple(SAMPLERS)),
+            Dial("num_inference_steps", min(config.num_inference_steps, steps), low=1, high=steps),
+        )
 
     def edit(
         self,

@@ -7,6 +7,7 @@ then replaced by the null class, whose id is ``num_classes``.
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -25,8 +26,14 @@ def guided(
     """The network as a function of (x_t, t) that leans towards the labels (equation 6, w = scale - 1).
 
     Scale 0 is unconditional, 1 conditional, more exaggerates what tells the class from the others.
+    Labels may be a blend, float (N, num_classes): the null class gets a column of its own.
     """
-    null = torch.full_like(labels, num_classes)
+    if labels.is_floating_point():
+        labels = F.pad(labels, (0, 1))
+        null = torch.zeros_like(labels)
+        null[:, -1] = 1
+    else:
+        null = torch.full_like(labels, num_classes)
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
         if guidance_scale == 1:

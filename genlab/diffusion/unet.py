@@ -92,6 +92,8 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """(N, 1, 28, 28), (N,) timesteps and (N,) class ids to the prediction, (N, 1, 28, 28).
 
+        In place of ids there may be weights, float (N, num_classes + 1), of a blend of classes.
+
         Any other height and width that ``patch_size`` divides will do as well.
 
         Raises:
@@ -106,7 +108,8 @@ class UNet(nn.Module):
         if self.embed_class is not None:
             if labels is None:
                 raise GenlabError("a class-conditional UNet needs labels (num_classes for none)")
-            embedding = embedding + self.embed_class(labels)
+            blend = labels.is_floating_point()
+            embedding = embedding + (labels @ self.embed_class.weight if blend else self.embed_class(labels))
 
         h = self.first(self.unfold(x))
         bridges = [h]

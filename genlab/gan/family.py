@@ -1,7 +1,7 @@
 """The GAN as a family: two networks, two losses, stepped in turn."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from genlab.config import Settings
 from genlab.data import to_unit
 from genlab.errors import GenlabError
-from genlab.family import IMAGE_SHAPE, Loss, check_codes, check_number, choose_labels, device_of
+from genlab.family import IMAGE_SHAPE, Dial, Loss, check_codes, check_number, choose_labels, device_of
 from genlab.gan.loss import (
     Game,
     decision_boundary,
@@ -20,6 +20,7 @@ from genlab.gan.loss import (
     slope_penalty,
 )
 from genlab.gan.model import Conditioning, conv_discriminator, mlp_discriminator, with_spectral_norm
+from genlab.latent import truncated
 from genlab.nn.convnet import ConvDecoder
 from genlab.nn.mlp import Activation, MLPDecoder
 
@@ -48,6 +49,8 @@ class DCGANConfig(Settings):
 class GANConfig(Settings):
     """A GAN of convolutions or MLPs, and the game that it plays."""
 
+    SAMPLING: ClassVar[tuple[str, ...]] = ("truncation",)
+
     family: Literal["gan"] = "gan"
     network: Annotated[MLPConfig | DCGANConfig, Field(discriminator="kind")] = Field(
         DCGANConfig(), description="generator and discriminator"
@@ -70,6 +73,9 @@ class GANConfig(Settings):
     spectral_norm: bool = Field(False, description="bound the discriminator's slope by its weights")
     num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")
     conditioning: Conditioning = Field("projection", description="how the discriminator is told the class")
+    truncation: float | None = Field(
+        None, gt=0, description="draw no code further out than this in any dimension, none: all of N(0, I)"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "GANConfig":
@@ -216,18 +222,49 @@ class GAN:
         """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28).
 
         Raises:
-            GenlabError: codes as for ``check_codes``; labels as for ``sample``.
+            GenlabError: codes as for ``check_codes``; labels as for ``Decodes.decode``.
         """
         z = check_codes(z, self.latent_dim)
         device = device_of(self.networks)
-        chosen = choose_labels(self.num_classes, len(z), labels, None)
+        chosen = choose_labels(self.num_classes, len(z), labels, None, blends=True)
         logits = self.networks["generator"](z.to(device), None if chosen is None else chosen.to(device))
         return to_unit(torch.tanh(logits))
 
     def sample(
-        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+        self,
+        n: int,
+        *,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        truncation: float | None = None,
     ) -> Tensor:
-        """Decode ``n`` codes drawn from N(0, I): see ``Family.sample``."""
+        """Decode ``n`` codes drawn from N(0, I), truncated or not: see ``Family.sample``, ``draw_codes``."""
+        z = self.draw_codes(n, generator=generator, truncation=truncation)
+        return self.decode(z, choose_labels(self.num_classes, n, labels, generator))
+
+    def draw_codes(
+        self,
+        n: int,
+        *,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        truncation: float | None = None,
+    ) -> Tensor:
+        """``n`` codes from N(0, I), (n, latent_dim): see ``DrawsCodes.draw_codes``.
+
+        Args:
+            n, labels, generator: as there; the codes are alike for every class.
+            truncation: other than the config's: see ``genlab.latent.truncated``.
+
+        Raises:
+            GenlabError: no number of images, or a truncation that is not above 0.
+        """
         check_number(n)
         z = torch.randn(n, self.config.latent_dim, generator=generator)
-        return self.decode(z, choose_labels(self.num_classes, n, labels, generator))
+        limit = self.config.truncation if truncation is None else truncation
+        return z if limit is None else truncated(z, limit)
+
+    @property
+    def dials(self) -> tuple[Dial, ...]:
+        """Truncation; at 4 no more than six codes in a hundred thousand are moved noticeably."""
+        return (Dial("truncation", self.config.truncation or 4.0, low=0.1, high=4.0, step=0.1),)

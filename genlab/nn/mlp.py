@@ -34,6 +34,8 @@ def mlp(widths: Sequence[int], hidden: Activation = "relu") -> nn.Sequential:
 def join_labels(x: Tensor, labels: Tensor | None, num_classes: int | None) -> Tensor:
     """Append the labels as one-hot columns: (N, D) to (N, D + num_classes).
 
+    Labels may also be weights of the classes, float (N, num_classes): a blend of several.
+
     Without classes (``num_classes`` None) ``x`` is returned as it is. The simplest conditioning
     there is: the first layer learns one bias per class (Mirza and Osindero 2014, figure 1).
     """
@@ -41,7 +43,8 @@ def join_labels(x: Tensor, labels: Tensor | None, num_classes: int | None) -> Te
         return x
     if labels is None:
         raise ValueError("a class-conditional network needs labels")
-    return torch.cat([x, F.one_hot(labels, num_classes).to(x)], dim=1)
+    weights = labels if labels.is_floating_point() else F.one_hot(labels, num_classes)
+    return torch.cat([x, weights.to(x)], dim=1)
 
 
 class MLPDecoder(nn.Module):

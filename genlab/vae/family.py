@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from genlab.config import Settings
 from genlab.data import Dataset, to_signed, to_unit
 from genlab.errors import GenlabError, did_you_mean
-from genlab.family import IMAGE_SHAPE, Loss, check_codes, check_images, choose_labels, device_of
+from genlab.family import (
+    IMAGE_SHAPE,
+    Dial,
+    Loss,
+    check_codes,
+    check_images,
+    check_number,
+    choose_labels,
+    device_of,
+)
 from genlab.nn.convnet import ConvDecoder
 from genlab.nn.mlp import MLPDecoder
 from genlab.vae.bound import importance_weighted_nats, log_standard_normal
@@ -232,11 +241,11 @@ class VAE:
         """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28); no randomness is left here.
 
         Raises:
-            GenlabError: codes as for ``check_codes``; labels as for ``sample``.
+            GenlabError: codes as for ``check_codes``; labels as for ``Decodes.decode``.
         """
         z = check_codes(z, self.latent_dim)
         device = device_of(self.networks)
-        chosen = choose_labels(self.num_classes, len(z), labels, None)
+        chosen = choose_labels(self.num_classes, len(z), labels, None, blends=True)
         logits = self._autoencoder.decoder(z.to(device), None if chosen is None else chosen.to(device))
         return to_unit(to_pixels(logits, self.config.output))
 
@@ -258,12 +267,41 @@ class VAE:
             GenlabError: as there; ``fitted``, and no prior was.
         """
         chosen = choose_labels(self.num_classes, n, labels, generator)
+        return self.decode(self.draw_codes(n, labels=chosen, generator=generator, prior=prior), chosen)
+
+    def draw_codes(
+        self,
+        n: int,
+        *,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        prior: Prior | None = None,
+    ) -> Tensor:
+        """``n`` codes from the prior, (n, latent_dim): see ``DrawsCodes.draw_codes``.
+
+        Args:
+            n, labels, generator: as there; N(0, I) is the same for every class.
+            prior: other than the config's.
+
+        Raises:
+            GenlabError: labels missing or wrong; ``fitted``, and no prior was.
+        """
+        check_number(n)
         fitted = self._fitted_prior(prior)
         if fitted is None:
-            z = torch.randn(n, self.config.latent_dim, generator=generator)
-        else:
-            z = fitted.sample(n, labels=chosen, generator=generator)
-        return self.decode(z, chosen)
+            return torch.randn(n, self.config.latent_dim, generator=generator)
+        if self.num_classes is not None and labels is None:
+            raise GenlabError("this model is class-conditional: draw_codes needs labels")
+        chosen = choose_labels(self.num_classes, n, labels, None)
+        return fitted.sample(n, labels=chosen, generator=generator).cpu()
+
+    @property
+    def dials(self) -> tuple[Dial, ...]:
+        """The prior, where there are two to choose from."""
+        fitted = self._autoencoder.prior
+        if fitted is None or not fitted.is_fitted:
+            return ()
+        return (Dial("prior", self.config.prior or "fitted", choices=get_args(Prior)),)
 
     def _fitted_prior(self, wanted: Prior | None) -> MixturePrior | None:
         """The prior to use, or None for N(0, I)."""

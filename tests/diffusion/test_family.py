@@ -355,3 +355,53 @@ def test_numbers_of_images_and_steps_and_times_are_whole() -> None:
         next(family.trajectory(1, num_inference_steps=2.5))
     with pytest.raises(GenlabError, match=r"t_start should be in 0..19, got 3.0"):
         next(family.edit(torch.zeros(1, 1, 28, 28), t_start=3.0))
+
+
+@pytest.mark.parametrize("network", [MLP, {"kind": "unet", "channels": [4, 8]}])
+def test_a_blend_of_one_class_is_that_class_and_a_blend_of_two_is_neither(network: dict[str, Any]) -> None:
+    family = small(network=network, num_classes=3, guidance_scale=2.0)
+    with torch.no_grad():
+        for parameter in family.networks.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=seeded(1)))
+    noise = torch.randn(2, 1, 28, 28, generator=seeded())
+
+    def made(labels: Tensor) -> Tensor:
+        return [state.x for state in family.trajectory(2, labels=labels, noise=noise)][-1]
+
+    ids = made(torch.tensor([0, 2]))
+    torch.testing.assert_close(made(torch.tensor([[1.0, 0, 0], [0, 0, 1]])), ids, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(made(torch.tensor([[0.5, 0, 0.5]] * 2)), ids, atol=1e-3)
+
+
+def test_a_walk_sets_out_from_the_noise_it_is_given() -> None:
+    family = small()
+    noise = torch.randn(3, 1, 28, 28, generator=seeded(5))
+    first, *_, last = family.trajectory(3, noise=noise)
+    assert torch.equal(first.x, noise)
+    *_, drawn = family.trajectory(3, generator=seeded(5))
+    assert torch.equal(last.x, drawn.x)
+    with pytest.raises(GenlabError, match=r"noise should be \(3, 1, 28, 28\), got \(2, 1, 28, 28\)"):
+        next(family.trajectory(3, noise=noise[:2]))
+
+
+def test_the_noise_level_falls_from_a_whole_to_nothing() -> None:
+    family = small(num_train_timesteps=1000)
+    levels = [family.noise_level(t) for t in (999, 500, 100, 0, -1)]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[0] == pytest.approx(1, abs=1e-3)
+    assert levels[-1] == 0
+    alphas_cumprod = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64).neg().add(1).cumprod(0)
+    assert family.noise_level(100) == pytest.approx(float((1 - alphas_cumprod[100]).sqrt()), rel=1e-6)
+
+
+def test_its_dials_are_settings_that_a_trajectory_takes() -> None:
+    unconditional, conditional = small(), small(num_classes=10, guidance_scale=3.0)
+    assert [dial.name for dial in unconditional.dials] == ["sampler", "num_inference_steps"]
+    scale, sampler, steps = conditional.dials
+    assert (scale.name, scale.value) == ("guidance_scale", 3.0)
+    assert small(num_classes=10).dials[0].value == 2.0
+    assert (sampler.value, set(sampler.choices)) == ("ddim", set(SAMPLERS))
+    assert (steps.value, steps.low, steps.high) == (4, 1, 20)  # T of them here, never more than there are
+    for dial in conditional.dials:
+        assert dial.name in DiffusionConfig.SAMPLING
+        next(conditional.trajectory(1, **{dial.name: dial.value}))

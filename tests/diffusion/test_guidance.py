@@ -64,3 +64,18 @@ def test_never_and_always() -> None:
     assert torch.equal(drop_labels(LABELS, 10, 0.0), LABELS)
     assert (drop_labels(LABELS, 10, 1.0) == 10).all()
     assert LABELS.tolist() == [0, 1, 2, 9]
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 3.0])
+def test_a_blend_has_a_column_for_the_null_class(scale: float) -> None:
+    """A linear network answers a blend with the mean of its answers to the classes."""
+    weights = torch.randn(11, generator=torch.Generator().manual_seed(1))
+
+    def linear(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        told = labels @ weights if labels.is_floating_point() else weights[labels]
+        return x + told[:, None, None, None]
+
+    blend = torch.zeros(4, 10)
+    blend[:, 2], blend[:, 7] = 0.25, 0.75
+    two, seven = (guided(linear, torch.full((4,), label), 10, scale)(X, T) for label in (2, 7))
+    torch.testing.assert_close(guided(linear, blend, 10, scale)(X, T), 0.25 * two + 0.75 * seven)

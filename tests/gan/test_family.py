@@ -12,6 +12,7 @@ from genlab.errors import GenlabError
 from genlab.gan import GAN, GANConfig
 from genlab.gan.loss import Game, gradient_penalty, slope_penalty
 from genlab.gan.model import Discriminator
+from genlab.latent import truncated
 from genlab.nn.convnet import ConvDecoder
 from genlab.nn.mlp import MLPDecoder
 from genlab.training.loop import train
@@ -403,3 +404,45 @@ def test_generator_and_decoder_are_one_architecture() -> None:
     assert isinstance(small().networks["generator"], MLPDecoder)
     assert isinstance(small(network=CONV).networks["generator"], ConvDecoder)
     assert isinstance(GAN(GANConfig()).networks["generator"], ConvDecoder)
+
+
+@pytest.mark.parametrize("network", [MLP, CONV])
+def test_a_blend_of_one_class_is_that_class_and_a_blend_of_two_is_neither(network: dict[str, Any]) -> None:
+    family = small(network=network, num_classes=3)
+    family.networks.eval()
+    z = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
+    ids, whole = torch.tensor([0, 2]), torch.tensor([[1.0, 0, 0], [0, 0, 1]])
+    torch.testing.assert_close(family.decode(z, whole), family.decode(z, ids))
+    half = family.decode(z, torch.tensor([[0.5, 0, 0.5], [0.5, 0, 0.5]]))
+    assert not torch.allclose(half, family.decode(z, ids))
+    with pytest.raises(GenlabError, match="sum 1"):
+        family.decode(z, 2 * whole)
+
+
+def test_codes_are_drawn_as_sample_decodes_them_truncated_or_not() -> None:
+    family = small(num_classes=10)
+    labels = torch.tensor([1, 2, 3])
+
+    def seeded() -> torch.Generator:
+        return torch.Generator().manual_seed(3)
+
+    whole = family.draw_codes(3, labels=labels, generator=seeded())
+    assert torch.equal(whole, torch.randn(3, 5, generator=seeded()))
+    cut = family.draw_codes(3, generator=seeded(), truncation=0.5)
+    assert torch.equal(cut, truncated(whole, 0.5))
+    images = family.sample(3, labels=labels, generator=seeded(), truncation=0.5)
+    assert torch.equal(images, family.decode(cut, labels))
+    by_config = small(num_classes=10, truncation=0.5)
+    assert torch.equal(by_config.draw_codes(3, generator=seeded()), cut)
+    for refused in (0.0, -1.0):
+        with pytest.raises(GenlabError, match="truncation should be above 0"):
+            family.draw_codes(3, truncation=refused)
+    with pytest.raises(GenlabError, match="n should be at least 1"):
+        family.draw_codes(0)
+
+
+def test_truncation_is_a_dial_and_a_setting_of_sampling() -> None:
+    (dial,) = small().dials
+    assert (dial.name, dial.low, dial.high, dial.value) == ("truncation", 0.1, 4.0, 4.0)
+    assert small(truncation=0.7).dials[0].value == 0.7
+    assert "truncation" in GANConfig.SAMPLING

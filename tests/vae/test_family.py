@@ -607,3 +607,42 @@ def test_an_unknown_prior_is_refused_with_the_near_one() -> None:
     family = small()
     with pytest.raises(GenlabError, match="unknown prior 'fited': did you mean 'fitted'"):
         family.sample(1, prior="fited")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("network", [MLP, CONV])
+def test_a_blend_of_one_class_is_that_class_and_a_blend_of_two_is_neither(network: dict[str, Any]) -> None:
+    family = small(network=network, num_classes=3)
+    z = torch.randn(2, 5, generator=seeded())
+    ids, whole = torch.tensor([0, 2]), torch.tensor([[1.0, 0, 0], [0, 0, 1]])
+    torch.testing.assert_close(family.decode(z, whole), family.decode(z, ids))
+    half = family.decode(z, torch.tensor([[0.5, 0, 0.5], [0.5, 0, 0.5]]))
+    assert not torch.allclose(half, family.decode(z, ids))
+    with pytest.raises(GenlabError, match="sum 1"):
+        family.decode(z, 2 * whole)
+
+
+def test_codes_are_drawn_as_sample_decodes_them(dataset: Dataset) -> None:
+    family = small(num_classes=10, prior_components=1)
+    family.finish(dataset)
+    labels = torch.tensor([1, 2, 3])
+    for prior in (None, "fitted", "standard"):
+        z = family.draw_codes(3, labels=labels, generator=seeded(3), prior=prior)
+        images = family.sample(3, labels=labels, generator=seeded(3), prior=prior)
+        assert torch.equal(images, family.decode(z, labels))
+    assert torch.equal(z, torch.randn(3, 5, generator=seeded(3)))
+    assert family.draw_codes(3, prior="standard").shape == (3, 5)  # N(0, I) knows no classes
+    with pytest.raises(GenlabError, match="class-conditional: draw_codes needs labels"):
+        family.draw_codes(3)
+    with pytest.raises(GenlabError, match="n should be at least 1"):
+        family.draw_codes(0)
+
+
+def test_the_prior_is_a_dial_where_there_are_two(dataset: Dataset) -> None:
+    family = small(prior_components=1)
+    assert list(family.dials) == []
+    family.finish(dataset)
+    (dial,) = list(family.dials)
+    assert (dial.name, dial.value, dial.choices) == ("prior", "fitted", ("standard", "fitted"))
+    family = small(prior_components=1, prior="standard")
+    family.finish(dataset)
+    assert family.dials[0].value == "standard"
