@@ -18,7 +18,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from genlab.errors import GenlabError
@@ -26,6 +26,9 @@ from genlab.errors import GenlabError
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000",
 )  # fmt: skip
+
+
+GROUND = 96  # the grey between images: visible beside black and beside white
 
 
 def use_style() -> None:
@@ -85,11 +88,23 @@ def grid(images: Tensor, columns: int = 10, gap: int = 2) -> NDArray[np.uint8]:
     n, height, width = pixels.shape
     columns = min(columns, n)
     rows = -(-n // columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), 96, np.uint8)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), GROUND, np.uint8)
     for index, picture in enumerate(pixels):
         top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = picture
     return sheet
+
+
+def enlarged(picture: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
+    """Every pixel as a square of so many by so many."""
+    return np.kron(picture, np.ones((times, times), np.uint8))
+
+
+def labelled(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    """A picture under a white line that says what it is, for stills without a page around them."""
+    line = Image.new("L", (picture.shape[1], 14), 255)
+    ImageDraw.Draw(line).text((0, 1), text, fill=0, font=ImageFont.load_default())
+    return np.vstack([np.asarray(line), picture])
 
 
 def to_png(picture: NDArray[np.uint8], scale: int = 1) -> bytes:

@@ -11,16 +11,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.errors import GenlabError
-from genlab.family import Decodes, Family, State, Walks
-from genlab.widgets.latent import LatentExplorer
-from genlab.widgets.panel import Panel, WithStill
-from genlab.widgets.timestep import TimestepExplorer
+from genlab.family import Decodes, Family, Walks
+from genlab.plots import labelled
+from genlab.widgets.controls import AnyControl, Choice, Number, dials_of, in_a_row
+from genlab.widgets.latent import LatentExplorer, latent_slider
+from genlab.widgets.panel import WithStill
+from genlab.widgets.walk import WalkExplorer
 
-IMAGES, COLUMNS = 10, 5  # a block of two rows is narrow enough for three side by side
+IMAGES, MOST_IMAGES, COLUMNS = 10, 20, 5  # blocks of five columns are narrow enough for three side by side
+SHARED = ("guidance_scale",)  # dials that stand above all panels
 
 
 class Comparison(WithStill):
-    """A panel for each model: latent sliders where it decodes, a timestep slider where it walks.
+    """A panel for each model, and above them what they share: class, seed, number of images, latent sliders.
+
+    Each panel has two blocks of images. Above is what the model sets out from, below what it makes of it: a
+    code and the image decoded from it in one step, or a state of the walk and the image that is expected at
+    its end. A model's own dials, such as its prior, truncation, sampler and steps, stand over its panel.
 
     Args:
         models: a title and a model each (``genlab.family.Decodes`` or ``genlab.family.Walks``).
@@ -28,70 +35,88 @@ class Comparison(WithStill):
         seed: to begin with.
 
     Raises:
-        GenlabError: a model neither decodes nor walks.
+        GenlabError: no models; a model that neither decodes nor walks.
     """
 
     def __init__(
         self, models: Mapping[str, Family], class_names: tuple[str, ...] = (), seed: int = 0
     ) -> None:
+        if not models:
+            raise GenlabError("Comparison needs at least one model and its title")
         self.models = dict(models)
         self.alt = "Images side by side, a block for each model: " + ", ".join(models)
-        self.seed = widgets.BoundedIntText(description="seed", value=seed, min=0, max=9999)
+        self.seed = Number("seed", seed, 0, 9999)
         options = [("one of each", -1), *((name, i) for i, name in enumerate(class_names))]
-        self.choice = widgets.Dropdown(description="class", options=options, value=-1)
+        self.choice = Choice("class", options, -1)
+        self.images = Number("images", IMAGES, 1, MOST_IMAGES)
+        self.shared = self._shared_dials()
+        widest = max([m.latent_dim for m in models.values() if isinstance(m, Decodes)], default=0)
+        self.sliders = [latent_slider(f"direction {i + 1}") for i in range(min(3, widest))]
         self.panels = {title: self._make_panel(title) for title in models}
         columns = [
             widgets.VBox([self._head(title), panel], layout=widgets.Layout(width="336px"))
             for title, panel in self.panels.items()
         ]
-        side_by_side = widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap"))
-        super().__init__([widgets.HBox([self.seed, self.choice]), side_by_side])
-        self.seed.observe(self.restart, "value")
-        self.choice.observe(self.restart, "value")
+        shared = [self.choice, self.seed, self.images, *self.shared.values()]
+        super().__init__([in_a_row(shared), in_a_row(self.sliders), in_a_row(columns)])
+        for control in (self.seed, self.choice, self.images):
+            control.on_change(self.restart)
 
     def labels_for(self, model: Family) -> Tensor | None:
         """The row of classes chosen in the menu, for a model that can be told."""
         if model.num_classes is None:
             return None
         if self.choice.value >= 0:
-            return torch.full((IMAGES,), self.choice.value)
-        return torch.arange(IMAGES) % model.num_classes
+            return torch.full((self.images.value,), self.choice.value)
+        return torch.arange(self.images.value) % model.num_classes
 
     def restart(self, _: Any = None) -> None:
         """Start every panel anew from the seed and the classes chosen; the sliders stay where they are."""
-        for title, panel in self.panels.items():
-            panel.say("working ...")
-            panel.attempt(lambda title=title: self._restart_one(title))  # type: ignore[misc]
+        for title in self.panels:
+            self._restart_one(title)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the walks that are being made; whether all are finished."""
+        walks = [panel for panel in self.panels.values() if isinstance(panel, WalkExplorer)]
+        return all(panel.background.wait(seconds) for panel in walks)
 
     def still(self) -> NDArray[np.uint8]:
-        """The panels' pictures side by side."""
-        pictures = [panel.still() for panel in self.panels.values()]
+        """The panels' pictures side by side, each under its title."""
+        pictures = [labelled(panel.still(), title) for title, panel in self.panels.items()]
         height = max(picture.shape[0] for picture in pictures)
         return np.hstack(
             [np.pad(p, ((0, height - p.shape[0]), (0, 12)), constant_values=255) for p in pictures]
         )
 
-    def _make_panel(self, title: str) -> Panel:
-        model = self.models[title]
+    def _shared_dials(self) -> dict[str, AnyControl]:
+        """One control for each of the shared dials that any model has."""
+        return {
+            name: control
+            for model in reversed(self.models.values())
+            for name, control in dials_of(model).items()
+            if name in SHARED
+        }
+
+    def _make_panel(self, title: str) -> LatentExplorer | WalkExplorer:
+        model, labels = self.models[title], self.labels_for(self.models[title])
         if isinstance(model, Walks):
-            return TimestepExplorer(self._walk(model), columns=COLUMNS)
-        if isinstance(model, Decodes):
-            panel = LatentExplorer(model, columns=COLUMNS)
-            panel.start(self.seed.value, self.labels_for(model))
-            panel.redraw()
-            return panel
-        raise GenlabError(f"{title} can be neither decoded nor walked: it needs decode or trajectory")
+            return WalkExplorer(
+                model, labels=labels, seed=self.seed.value, columns=COLUMNS, elsewhere=self.shared
+            )
+        if not isinstance(model, Decodes):
+            raise GenlabError(f"{title} can be neither decoded nor walked: it needs decode or trajectory")
+        return LatentExplorer(
+            model,
+            labels=labels,
+            seed=self.seed.value,
+            columns=COLUMNS,
+            sliders=self.sliders,
+            show_codes=True,
+        )
 
     def _restart_one(self, title: str) -> None:
-        model, panel = self.models[title], self.panels[title]
-        if isinstance(panel, TimestepExplorer) and isinstance(model, Walks):
-            panel.states = self._walk(model)
-        elif isinstance(panel, LatentExplorer):
-            panel.start(self.seed.value, self.labels_for(model))
-
-    def _walk(self, model: Walks) -> list[State]:
-        generator = torch.Generator().manual_seed(self.seed.value)
-        return list(model.trajectory(IMAGES, labels=self.labels_for(model), generator=generator))
+        panel, labels, n = self.panels[title], self.labels_for(self.models[title]), self.images.value
+        panel.attempt(lambda: panel.start(self.seed.value, labels, n))
 
     def _head(self, title: str) -> widgets.HTML:
         note = "" if self.models[title].num_classes else " (cannot be told the class)"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.errors import GenlabError
-from genlab.plots import grid
+from genlab.plots import enlarged, grid
 from genlab.widgets.panel import Panel
 
 
@@ -68,4 +68,4 @@ class RealOrGenerated(Panel):
         """One image, large; at the end a row of the real and a row of the generated."""
         if len(self.answers) == 20:
             return grid(torch.cat([self.images[self.is_real], self.images[~self.is_real]]), columns=10)
-        return np.kron(grid(self.images[len(self.answers)][None]), np.ones((4, 4), np.uint8))
+        return enlarged(grid(self.images[len(self.answers)][None]), 4)

@@ -1,51 +1,59 @@
 """Move through a code and watch the image: for families that decode."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import ceil, sqrt
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genlab.directions import Directions, draw_codes, leading_directions
 from genlab.errors import GenlabError
-from genlab.family import Decodes
-from genlab.plots import grid
-from genlab.widgets.panel import Control, Panel
+from genlab.family import IMAGE_SHAPE, Decodes
+from genlab.plots import GROUND, grid
+from genlab.widgets.controls import Control, dials_of, in_a_row
+from genlab.widgets.panel import Panel, stacked
+
+REACH, STEP = 4.0, 0.25  # of a latent slider, in standard deviations of the codes
 
 
-def leading_directions(model: Decodes, count: int, samples: int = 512) -> Tensor:
-    """The directions in code along which the picture changes most, (count, latent_dim), unit length.
+def latent_slider(name: str) -> Control:
+    """A slider for a direction, at rest."""
+    return Control(name, 0.0, -REACH, REACH, STEP)
 
-    Codes are drawn and decoded; the left singular vectors of the covariance between codes and pixels
-    are the directions with the largest linear effect. Single coordinates of a code would do as well,
-    but which of them matter differs from model to model.
+
+def code_tiles(z: Tensor) -> Tensor:
+    """Codes as pictures, for people to see that there is nothing to see: (N, D) to (N, 1, 28, 28).
+
+    A cell for each number, read like a page; black is the smallest that N(0, 1) draws, white the largest.
     """
-    generator = torch.Generator().manual_seed(0)
-    z = torch.randn(samples, model.latent_dim, generator=generator)
-    labels = None
-    if model.num_classes is not None:
-        labels = torch.randint(model.num_classes, (samples,), generator=generator)
-    images = model.decode(z, labels).flatten(1).cpu()
-    covariance: Tensor = z.T @ (images - images.mean(0)) / samples
-    left, _, _ = torch.linalg.svd(covariance, full_matrices=False)
-    directions: Tensor = left.T[:count]
-    # A singular vector's sign is arbitrary: moving right shall mean more ink.
-    ink = directions @ covariance.sum(1)
-    signs: Tensor = torch.where(ink < 0, -1.0, 1.0)
-    return directions * signs[:, None]
+    side = ceil(sqrt(z.shape[1]))
+    shares = torch.special.ndtr(z.float())
+    cells = F.pad(shares, (0, side**2 - z.shape[1]), value=GROUND / 255).reshape(-1, 1, side, side)
+    tiles: Tensor = F.interpolate(cells, size=IMAGE_SHAPE[1:], mode="nearest")
+    return tiles
 
 
 class LatentExplorer(Panel):
     """A row of decoded codes and a slider for each leading direction.
 
     Args:
-        model: anything that decodes (``genlab.family.Decodes``).
+        model: anything that decodes (``genlab.family.Decodes``); its dials, such as a VAE's prior or a GAN's
+            truncation, get controls as well.
         labels: (N,), one image per label, for a conditional model; ten images if left out.
-        directions: (K, latent_dim), unit vectors; the leading ones if left out.
+        directions: (K, latent_dim), a slider's unit each; the leading ones if left out.
         seed: draws the codes the walk starts from; None starts at the origin, with one image.
-        names: what the sliders are called.
+        names: what the sliders are called; by default numbers, and a line says what each does.
         columns: images per row.
+        sliders: latent sliders that stand elsewhere and move several explorers at once.
+        show_codes: the codes above the images.
+
+    Raises:
+        GenlabError: a model that does not decode.
     """
 
     def __init__(
@@ -57,37 +65,63 @@ class LatentExplorer(Panel):
         seed: int | None = 0,
         names: Sequence[str] | None = None,
         columns: int = 10,
+        sliders: Sequence[Control] | None = None,
+        show_codes: bool = False,
     ) -> None:
         if not isinstance(model, Decodes):
             raise GenlabError("LatentExplorer needs a model with a latent_dim and a decode method")
-        self.model, self.columns = model, columns
-        if directions is None:
-            directions = leading_directions(model, min(2, model.latent_dim))
-        self.directions = directions
-        names = names or [f"direction {i + 1}" for i in range(len(self.directions))]
-        self.controls = [Control(name, 0.0, -4.0, 4.0, 0.25) for name in names]
+        self.model, self.columns, self.show_codes = model, columns, show_codes
+        self.directions, said = self._choose(directions, names)
+        if sliders is not None:
+            self.directions = self.directions[: len(sliders)]
+        count = len(self.directions)
+        names = names or [f"direction {i + 1}" for i in range(count)]
+        self.controls = list(sliders[:count] if sliders else map(latent_slider, names))
+        self.dials = dials_of(model)
         self.start(seed, labels)
-        alt = "A row of images decoded from codes, and sliders that move the codes."
+        own = [] if sliders else self.controls
+        alt = "Images decoded from codes, and sliders that move the codes."
         super().__init__(
-            [widgets.HBox(self.controls, layout=widgets.Layout(flex_flow="row wrap"))], self.draw_row, alt
+            [in_a_row(own), in_a_row(self.dials.values()), widgets.HTML(said)], self.draw_row, alt
         )
         for control in self.controls:
             control.on_change(self.redraw)
+        for dial in self.dials.values():
+            dial.on_change(lambda _: self.attempt(self._redraw_codes))
 
-    def start(self, seed: int | None, labels: Tensor | None = None) -> None:
-        """Choose where the walk starts: codes drawn from a seed (or the origin), one per label."""
-        n = len(labels) if labels is not None else 1 if seed is None else 10
-        self.labels = labels
+    def start(self, seed: int | None, labels: Tensor | None = None, n: int | None = None) -> None:
+        """Choose where the walk starts: codes drawn from a seed (or the origin), one per label.
+
+        Args:
+            seed: none: the origin.
+            labels: int64, for a conditional model; the classes in turn if left out.
+            n: how many images, where no labels say so; ten, or one at the origin, if left out.
+        """
+        n = n or (len(labels) if labels is not None else 1 if seed is None else 10)
         if self.model.num_classes is not None and labels is None:
-            self.labels = torch.arange(n) % self.model.num_classes
-        if seed is None:
-            self.base = torch.zeros(n, self.model.latent_dim)
-        else:
-            generator = torch.Generator().manual_seed(seed)
-            self.base = torch.randn(n, self.model.latent_dim, generator=generator)
+            labels = torch.arange(n) % self.model.num_classes
+        self.seed, self.labels, self.n = seed, labels, n
+        self._redraw_codes()
 
     def draw_row(self) -> NDArray[np.uint8]:
-        """The images at the codes that the sliders point to."""
+        """The images at the codes that the sliders point to; above them the codes, if they are shown."""
         offsets = torch.tensor([control.value for control in self.controls])
         z = self.base + offsets @ self.directions
-        return grid(self.model.decode(z, self.labels), columns=self.columns)
+        images = grid(self.model.decode(z, self.labels), columns=self.columns)
+        return stacked(grid(code_tiles(z), self.columns), images) if self.show_codes else images
+
+    def _redraw_codes(self) -> None:
+        if self.seed is None:
+            self.base = torch.zeros(self.n, self.model.latent_dim)
+            return
+        generator = torch.Generator().manual_seed(self.seed)
+        settings: Mapping[str, Any] = {name: dial.value for name, dial in self.dials.items()}
+        self.base = draw_codes(self.model, self.n, self.labels, generator, **settings)
+
+    def _choose(self, vectors: Tensor | None, names: Sequence[str] | None) -> tuple[Tensor, str]:
+        """The directions, and a line that says what each does, where nobody has named them."""
+        if vectors is not None:
+            return vectors, ""
+        found: Directions = leading_directions(self.model, min(3, self.model.latent_dim))
+        said = " · ".join(f"{i}: {name}" for i, name in enumerate(found.names, start=1))
+        return found.vectors, "" if names else f"directions, towards the right: {said}"

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from genlab.data import to_unit
 from genlab.plots import grid
-from genlab.widgets.panel import Control, Panel
+from genlab.widgets.controls import Control
+from genlab.widgets.panel import Panel
 
 
 class NoiseExplorer(Panel):

@@ -1,4 +1,4 @@
-"""What every explorer is made of: named controls above one picture.
+"""What every explorer is made of: a picture, a line for messages, and a still of it all.
 
 A redraw is a NumPy array, a PNG and an assignment: about a millisecond in the kernel. A redrawn
 matplotlib figure would take most of a second.
@@ -18,43 +18,9 @@ from genlab.plots import to_png
 SCALE = 2  # screen pixels per image pixel
 
 
-class Control(widgets.HBox):
-    """A slider and a number box that follow each other.
-
-    The handle of a slider has no name that a screen reader could say; the box beside it has.
-
-    Args:
-        name: what stands before the box.
-        value, low, high, step: as for any slider; whole numbers if ``step`` is one.
-    """
-
-    def __init__(self, name: str, value: float, low: float, high: float, step: float) -> None:
-        whole = isinstance(step, int)
-        slider_class = widgets.IntSlider if whole else widgets.FloatSlider
-        box_class = widgets.BoundedIntText if whole else widgets.BoundedFloatText
-        span: dict[str, Any] = {"value": value, "min": low, "max": high, "step": step}
-        self.box = box_class(
-            description=name,
-            style={"description_width": "76px"},
-            layout=widgets.Layout(width="156px"),
-            **span,
-        )
-        self.slider = slider_class(readout=False, layout=widgets.Layout(width="150px"), **span)
-        widgets.link((self.box, "value"), (self.slider, "value"))
-        super().__init__([self.box, self.slider])
-
-    @property
-    def value(self) -> Any:
-        """The number now."""
-        return self.slider.value
-
-    @value.setter
-    def value(self, value: float) -> None:
-        self.slider.value = value
-
-    def on_change(self, react: Callable[[Any], None]) -> None:
-        """Call ``react`` after every change."""
-        self.slider.observe(react, "value")
+def stacked(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Two pictures of the same width under each other, with a white line between."""
+    return np.vstack([np.pad(above, ((0, 8), (0, 0)), constant_values=255), below])
 
 
 class WithStill(widgets.VBox):

@@ -1,6 +1,6 @@
 """Scrub through the states of a sampler: x_t above, the image predicted from it below."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import ipywidgets as widgets
 import numpy as np
@@ -10,7 +10,8 @@ from genlab.data import to_unit
 from genlab.errors import GenlabError
 from genlab.family import State
 from genlab.plots import grid
-from genlab.widgets.panel import Control, Panel
+from genlab.widgets.controls import Control, in_a_row
+from genlab.widgets.panel import Panel, stacked
 
 
 class TimestepExplorer(Panel):
@@ -19,32 +20,45 @@ class TimestepExplorer(Panel):
     Args:
         states: what ``trajectory`` yields.
         columns: images per row.
+        noise_level: how noisy a state at t is, such as ``model.noise_level``; shown as a bar if given.
+
+    Raises:
+        GenlabError: no states.
     """
 
-    def __init__(self, states: Iterable[State], columns: int = 10) -> None:
-        self.states, self.columns = list(states), columns
+    def __init__(
+        self,
+        states: Iterable[State],
+        columns: int = 10,
+        noise_level: Callable[[int], float] | None = None,
+    ) -> None:
+        self.states, self.columns, self.noise_level = list(states), columns, noise_level
         if not self.states:
             raise GenlabError("TimestepExplorer needs at least one state: pass model.trajectory(10)")
         last = len(self.states) - 1
         self.step = Control("step", last, 0, last, 1)
         self.play = widgets.Play(value=last, min=0, max=last, interval=120)
-        widgets.link((self.play, "value"), (self.step.slider, "value"))
+        self.noise = widgets.FloatProgress(description="noise", min=0, max=1)
+        self.noise.layout = widgets.Layout(width="306px", display=None if noise_level else "none")
         self.caption = widgets.HTML()
         alt = (
             "Two rows of images: above, noisy ones on the way; below, what the model expects them to become."
         )
-        super().__init__(
-            [widgets.HBox([self.step, self.play], layout=widgets.Layout(flex_flow="row wrap")), self.caption],
-            self.draw_state,
-            alt,
-        )
+        super().__init__([in_a_row([self.step, self.play]), self.noise, self.caption], self.draw_state, alt)
+        widgets.link((self.play, "value"), (self.step.slider, "value"))
         self.step.on_change(self.redraw)
 
     def draw_state(self) -> NDArray[np.uint8]:
         """What the slider points to: the noisy images above, the predicted ones below."""
-        state = self.states[self.step.value]
+        return self.draw_one(self.states[self.step.value])
+
+    def draw_one(self, state: State) -> NDArray[np.uint8]:
+        """A state as a picture; the caption and the bar say where it stands."""
         where = f"t = {state.t}" if state.t >= 0 else "finished"
-        self.caption.value = f"{where}: above x<sub>t</sub>, below the predicted x<sub>0</sub>"
+        level = ""
+        if self.noise_level is not None:
+            self.noise.value = self.noise_level(state.t)
+            level = f", noise {self.noise.value:.2f}"
+        self.caption.value = f"{where}{level}: above x<sub>t</sub>, below the predicted x<sub>0</sub>"
         above = grid(to_unit(state.x), self.columns)
-        below = grid(to_unit(state.pred_original_sample), self.columns)
-        return np.vstack([np.pad(above, ((0, 8), (0, 0)), constant_values=255), below])
+        return stacked(above, grid(to_unit(state.pred_original_sample), self.columns))

@@ -9,11 +9,12 @@ from torch import nn
 from genlab.config import Settings
 from genlab.errors import GenlabError
 from genlab.plots import to_png
-from genlab.widgets import Comparison, LatentExplorer, TimestepExplorer
+from genlab.widgets import Comparison, LatentExplorer, WalkExplorer
 from genlab.widgets.panel import SCALE, Panel
 from genlab.zoo import build, load_config
 
 NAMES = tuple("0123456789")
+TITLE = 14  # pixels of the line above each block of a still
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def comparison() -> Comparison:
 
 
 def pictures(comparison: Comparison) -> dict[str, bytes]:
+    assert comparison.wait(30)
     assert not [panel.message.value for panel in comparison.panels.values() if panel.message.value]
     return {title: bytes(panel.picture.value) for title, panel in comparison.panels.items()}
 
@@ -45,24 +47,29 @@ def latent(comparison: Comparison, title: str) -> LatentExplorer:
     return panel
 
 
-def steps(comparison: Comparison) -> TimestepExplorer:
+def steps(comparison: Comparison) -> WalkExplorer:
     panel = comparison.panels["Diffusion"]
-    assert isinstance(panel, TimestepExplorer)
+    assert isinstance(panel, WalkExplorer)
     return panel
 
 
 def test_each_model_has_the_panel_that_suits_it(comparison: Comparison) -> None:
     kinds = {title: type(panel) for title, panel in comparison.panels.items()}
-    assert kinds == {"VAE": LatentExplorer, "GAN": LatentExplorer, "Diffusion": TimestepExplorer}
+    assert kinds == {"VAE": LatentExplorer, "GAN": LatentExplorer, "Diffusion": WalkExplorer}
     assert len(steps(comparison).states) == 4
     assert all(picture.startswith(b"\x89PNG") for picture in pictures(comparison).values())
 
 
-def test_a_panels_slider_redraws_that_panel_alone(comparison: Comparison) -> None:
+def test_latent_sliders_move_all_that_decode_and_the_timestep_what_walks(comparison: Comparison) -> None:
     before = pictures(comparison)
-    latent(comparison, "VAE").controls[0].value = 2.0
-    after = pictures(comparison)
-    assert [title for title in after if after[title] != before[title]] == ["VAE"]
+    assert [slider.box.description for slider in comparison.sliders] == [f"direction {i}" for i in (1, 2, 3)]
+    for slider in comparison.sliders:
+        slider.value = 2.0
+        after = pictures(comparison)
+        assert [title for title in after if after[title] != before[title]] == ["VAE", "GAN"]
+        slider.value = 0.0
+        assert pictures(comparison) == before
+    after = before
     steps(comparison).step.value = 1
     assert [title for title, picture in pictures(comparison).items() if picture != after[title]] == [
         "Diffusion"
@@ -80,7 +87,7 @@ def test_one_seed_for_all(comparison: Comparison) -> None:
 
 def test_one_class_for_all_that_can_be_told(comparison: Comparison) -> None:
     before = pictures(comparison)
-    assert [label for label, _ in comparison.choice.options] == ["one of each", *NAMES]
+    assert [label for label, _ in comparison.choice.menu.options] == ["one of each", *NAMES]
     comparison.choice.value = 7
     after = pictures(comparison)
     assert [title for title in before if after[title] != before[title]] == ["GAN", "Diffusion"]
@@ -92,10 +99,11 @@ def test_one_class_for_all_that_can_be_told(comparison: Comparison) -> None:
 
 
 def test_sliders_stay_where_they_are(comparison: Comparison) -> None:
-    latent(comparison, "VAE").controls[0].value = 2.0
+    comparison.sliders[0].value = 2.0
     steps(comparison).step.value = 1
     comparison.seed.value = 7
-    assert latent(comparison, "VAE").controls[0].value == 2.0
+    assert comparison.wait(30)
+    assert comparison.sliders[0].value == 2.0
     assert steps(comparison).step.value == 1
 
 
@@ -107,6 +115,7 @@ def test_a_model_that_fails_says_so_and_the_others_go_on(comparison: Comparison)
 
     comparison.models["Diffusion"].trajectory = broken  # type: ignore[attr-defined]
     comparison.seed.value = 7
+    assert comparison.wait(30)
     assert "RuntimeError: out of memory" in comparison.panels["Diffusion"].message.value
     for title in ("VAE", "GAN"):
         assert comparison.panels[title].message.value == ""
@@ -118,7 +127,8 @@ def test_the_still_holds_every_panel(comparison: Comparison) -> None:
     for panel in comparison.panels.values():
         height, width = panel.still().shape
         assert any(
-            (still[:height, x : x + width] == panel.still()).all() for x in range(still.shape[1] - width + 1)
+            (still[TITLE : TITLE + height, x : x + width] == panel.still()).all()
+            for x in range(still.shape[1] - width + 1)
         )
     data, metadata = comparison._repr_mimebundle_()
     assert base64.b64decode(data["image/png"]) == to_png(still, SCALE)
@@ -143,3 +153,60 @@ def test_what_neither_decodes_nor_walks_is_refused() -> None:
 
     with pytest.raises(GenlabError, match="X can be neither decoded nor walked"):
         Comparison({"X": Neither()})  # type: ignore[dict-item]
+
+
+def test_a_comparison_of_nothing_is_refused() -> None:
+    with pytest.raises(GenlabError, match="at least one model"):
+        Comparison({})
+
+
+@pytest.mark.parametrize("n", [1, 16, 20])
+def test_the_number_of_images_is_for_all(comparison: Comparison, n: int) -> None:
+    comparison.images.value = n
+    pictures(comparison)
+    assert len(latent(comparison, "VAE").base) == len(latent(comparison, "GAN").base) == n
+    assert len(steps(comparison).states[-1].x) == n
+    labels = latent(comparison, "GAN").labels
+    assert labels is not None
+    assert labels.tolist() == [i % 10 for i in range(n)]
+
+
+def test_a_seed_out_of_range_changes_nothing(comparison: Comparison) -> None:
+    before = pictures(comparison)
+    comparison.seed.box.value = -5
+    comparison.images.box.value = 21
+    assert pictures(comparison) == before
+    assert comparison.seed.refusal.value
+    assert comparison.images.refusal.value
+
+
+def test_guidance_is_shared_and_moves_what_has_it(comparison: Comparison) -> None:
+    before = pictures(comparison)
+    assert list(comparison.shared) == ["guidance_scale"]
+    assert "guidance_scale" in steps(comparison).dials
+    assert comparison.shared["guidance_scale"] not in steps(comparison).children[0].children
+    comparison.shared["guidance_scale"].value = 8.0
+    after = pictures(comparison)
+    assert [title for title in after if after[title] != before[title]] == ["Diffusion"]
+
+
+def test_a_models_own_dials_move_it_alone(comparison: Comparison) -> None:
+    before = pictures(comparison)
+    latent(comparison, "GAN").dials["truncation"].value = 0.5
+    after = pictures(comparison)
+    assert [title for title in after if after[title] != before[title]] == ["GAN"]
+    steps(comparison).dials["sampler"].value = "ddim"
+    steps(comparison).dials["num_inference_steps"].value = 7
+    pictures(comparison)
+    assert len(steps(comparison).states) == 8
+
+
+def test_every_control_has_a_name_of_its_own_in_its_place(comparison: Comparison) -> None:
+    def below(widget: widgets.Widget) -> list[widgets.Widget]:
+        return [widget, *(w for child in getattr(widget, "children", ()) for w in below(child))]
+
+    kinds = (widgets.IntText, widgets.FloatText, widgets.Dropdown)
+    names = [w.description for w in below(comparison) if isinstance(w, kinds)]
+    assert all(names)
+    shared = ["class", "seed", "images", "guidance", "direction 1", "direction 2", "direction 3"]
+    assert sorted(names) == sorted([*shared, "truncation", "sampler", "steps", "step"])

@@ -1,15 +1,17 @@
+import ipywidgets as widgets
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from genlab.config import Settings
 from genlab.errors import GenlabError
+from genlab.gan import GAN, GANConfig
+from genlab.gan.family import MLPConfig as GANMLPConfig
 from genlab.plots import grid, to_png
 from genlab.vae import VAE, VAEConfig
 from genlab.vae.family import MLPConfig
 from genlab.widgets import LatentExplorer
-from genlab.widgets.latent import leading_directions
+from genlab.widgets.latent import code_tiles, latent_slider
 from genlab.widgets.panel import SCALE
 
 
@@ -22,47 +24,11 @@ def model(num_classes: int | None = None) -> VAE:
     return family
 
 
-class Linear:
-    """Decodes z to 0.5 + z @ matrix: the directions of its largest effect are known."""
-
-    def __init__(self, matrix: Tensor) -> None:
-        self.matrix, self.latent_dim = matrix, len(matrix)
-        self.config, self.networks, self.num_classes = Settings(), nn.ModuleDict(), None
-
-    def losses(self, images: Tensor, labels: Tensor) -> None: ...
-
-    def sample(self, n: int, **_: object) -> None: ...
-
-    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return (0.5 + z @ self.matrix).reshape(-1, 1, 28, 28)
-
-
-def test_leading_directions_are_those_of_the_largest_effect() -> None:
-    generator = torch.Generator().manual_seed(0)
-    codes, _ = torch.linalg.qr(torch.randn(5, 5, generator=generator))
-    pixels, _ = torch.linalg.qr(torch.randn(784, 5, generator=generator))
-    pixels = pixels * torch.sign(pixels.sum(0))  # each adds ink
-    matrix = codes @ torch.diag(torch.tensor([8.0, 4.0, 0.2, 0.1, 0.1])) @ pixels.T
-    directions = leading_directions(Linear(matrix), 2, samples=4000)  # type: ignore[arg-type]
-    assert directions.shape == (2, 5)
-    torch.testing.assert_close(directions.norm(dim=1), torch.ones(2))
-    assert torch.cosine_similarity(directions[0], codes[:, 0], dim=0) > 0.98
-    assert torch.cosine_similarity(directions[1], codes[:, 1], dim=0) > 0.95
-
-
-def test_moving_right_means_more_ink() -> None:
-    family = model()
-    z = torch.randn(200, 6, generator=torch.Generator().manual_seed(1))
-    for direction in leading_directions(family, 3):
-        more, less = family.decode(z + 0.5 * direction).mean(), family.decode(z - 0.5 * direction).mean()
-        assert more > less
-
-
 @pytest.mark.parametrize("num_classes", [None, 10])
 def test_moving_a_slider_decodes_the_moved_codes(num_classes: int | None) -> None:
     family = model(num_classes)
     explorer = LatentExplorer(family, seed=3)
-    assert [control.box.description for control in explorer.controls] == ["direction 1", "direction 2"]
+    assert [control.box.description for control in explorer.controls] == [f"direction {i}" for i in (1, 2, 3)]
     labels = None if num_classes is None else torch.arange(10)
     base = torch.randn(10, 6, generator=torch.Generator().manual_seed(3))
 
@@ -70,12 +36,12 @@ def test_moving_a_slider_decodes_the_moved_codes(num_classes: int | None) -> Non
         z = base + torch.tensor(offsets) @ explorer.directions
         return to_png(grid(family.decode(z, labels), columns=10), SCALE)
 
-    assert explorer.picture.value == expected(0.0, 0.0)
+    assert explorer.picture.value == expected(0.0, 0.0, 0.0)
     explorer.controls[0].value = 2.0
-    assert explorer.picture.value == expected(2.0, 0.0)
-    explorer.controls[1].box.value = -1.5
-    assert explorer.picture.value == expected(2.0, -1.5)
-    assert explorer.picture.value != expected(0.0, 0.0)
+    assert explorer.picture.value == expected(2.0, 0.0, 0.0)
+    explorer.controls[2].box.value = -1.5
+    assert explorer.picture.value == expected(2.0, 0.0, -1.5)
+    assert explorer.picture.value != expected(0.0, 0.0, 0.0)
     assert explorer.message.value == ""
 
 
@@ -110,3 +76,62 @@ def test_a_code_of_one_number_has_one_slider() -> None:
 def test_what_does_not_decode_is_refused() -> None:
     with pytest.raises(GenlabError, match="needs a model with a latent_dim and a decode method"):
         LatentExplorer(nn.Linear(1, 1))  # type: ignore[arg-type]
+
+
+def test_a_line_says_what_each_direction_does_unless_they_have_names() -> None:
+    def lines(explorer: LatentExplorer) -> list[str]:
+        return [w.value for w in explorer.children if isinstance(w, widgets.HTML) and w.value]
+
+    (line,) = lines(LatentExplorer(model()))
+    assert all(f"{i}: " in line for i in (1, 2, 3))
+    assert lines(LatentExplorer(model(), directions=torch.eye(6)[:2], names=["a", "b"])) == []
+
+
+def test_the_dials_of_the_model_draw_other_codes() -> None:
+    gan = GAN(GANConfig(network=GANMLPConfig(hidden_dim=8), latent_dim=6))
+    explorer = LatentExplorer(gan, seed=5)
+    explorer.dials["truncation"].value = 0.5
+    assert explorer.base.abs().max() <= 0.5
+    generator = torch.Generator().manual_seed(5)
+    assert torch.equal(explorer.base, gan.draw_codes(10, generator=generator, truncation=0.5))
+    assert explorer.picture.value == to_png(grid(gan.decode(explorer.base), columns=10), SCALE)
+
+
+def test_codes_are_shown_as_cells() -> None:
+    z = torch.tensor([[-9.0, 0.0, 9.0, 0.0, 9.0]])
+    tile = code_tiles(z)
+    assert tile.shape == (1, 1, 28, 28)
+    corners = [tile[0, 0, 0, 0], tile[0, 0, 0, 14], tile[0, 0, 0, 27], tile[0, 0, 14, 14], tile[0, 0, 27, 27]]
+    assert [round(float(c), 3) for c in corners] == [0.0, 0.5, 1.0, 1.0, 0.376]  # the rest is ground
+    assert code_tiles(torch.randn(3, 64)).shape == (3, 1, 28, 28)
+    assert code_tiles(torch.randn(2, 1000)).shape == (2, 1, 28, 28)  # more numbers than pixels
+
+
+def test_sliders_that_stand_elsewhere_move_it() -> None:
+    sliders = [latent_slider("shared")]
+    explorer = LatentExplorer(model(), sliders=sliders, show_codes=True)
+    before = explorer.picture.value
+    sliders[0].value = 3.0
+    assert explorer.picture.value != before
+    assert sliders[0] not in explorer.children[0].children
+    assert explorer.still().shape == (28 + 8 + 28, 10 * 30 - 2)
+
+
+def test_a_model_that_only_decodes_is_enough() -> None:
+    class Mine:
+        """What a learner writes: codes in, images out."""
+
+        latent_dim, num_classes, config, networks = 2, None, None, nn.ModuleDict()
+
+        def losses(self) -> None: ...
+
+        def sample(self) -> None: ...
+
+        def decode(self, z: torch.Tensor, labels: None = None) -> torch.Tensor:
+            return z.mean(1).sigmoid()[:, None, None, None].expand(-1, 1, 28, 28)
+
+    explorer = LatentExplorer(Mine())  # type: ignore[arg-type]
+    before = explorer.picture.value
+    explorer.controls[0].value = 2.0
+    assert explorer.picture.value != before
+    assert explorer.message.value == ""

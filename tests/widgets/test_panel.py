@@ -2,14 +2,14 @@ import base64
 import io
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from genlab.plots import to_png
-from genlab.widgets.panel import SCALE, Control, Panel, WithStill
+from genlab.widgets.controls import Control
+from genlab.widgets.panel import SCALE, Panel, WithStill
 
 
 def picture(value: int) -> NDArray[np.uint8]:
@@ -18,39 +18,6 @@ def picture(value: int) -> NDArray[np.uint8]:
 
 def grey(png: bytes) -> int:
     return int(np.asarray(Image.open(io.BytesIO(png)))[0, 0])
-
-
-# --- Control ----------------------------------------------------------------------------------
-
-
-def test_slider_and_box_follow_each_other_and_call_back() -> None:
-    control = Control("beta", 1.0, -4.0, 4.0, 0.5)
-    calls: list[float] = []
-    control.on_change(lambda _: calls.append(control.value))
-    control.slider.value = 2.0
-    assert control.box.value == control.value == 2.0
-    control.box.value = -1.5
-    assert control.slider.value == control.value == -1.5
-    control.value = 3.0
-    assert (control.box.value, control.slider.value) == (3.0, 3.0)
-    assert calls == [2.0, -1.5, 3.0]  # once each
-
-
-@pytest.mark.parametrize(("step", "whole"), [(1, True), (0.1, False), (1.0, False)])
-def test_whole_numbers_where_the_step_is_one(step: float, whole: bool) -> None:
-    control = Control("t", 3, 0, 9, step)
-    assert isinstance(control.slider, widgets.IntSlider) == whole
-    assert isinstance(control.box, widgets.BoundedIntText) == whole
-    assert isinstance(control.value, int if whole else float)
-
-
-def test_the_box_has_the_name_and_the_slider_needs_none() -> None:
-    control = Control("direction 1", 0.0, -4.0, 4.0, 0.1)
-    assert control.box.description == "direction 1"
-    assert control.children == (control.box, control.slider)
-    assert (control.box.min, control.box.max, control.box.step) == (-4, 4, 0.1)
-    control.box.value = 99
-    assert control.value == 4
 
 
 # --- Panel ------------------------------------------------------------------------------------

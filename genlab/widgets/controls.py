@@ -1,0 +1,169 @@
+"""The controls of every explorer: each has a name, and says so when a value is none that it takes."""
+
+import html
+from collections.abc import Callable, Collection, Iterable
+from math import isfinite
+from typing import Any
+
+import ipywidgets as widgets
+
+from genlab.family import Dial, Family, Turns
+
+NAME_WIDTH = "76px"
+
+
+class Number(widgets.HBox):
+    """A box for a number, and a word beside it when what was typed is out of range.
+
+    The number boxes of ipywidgets move a wrong value to the nearest right one without a word; here it
+    is refused, and the explorer stays as it was.
+
+    Args:
+        name: what stands before the box.
+        value: to begin with.
+        low, high: the range.
+        step: of the arrow keys; whole numbers if it is one.
+    """
+
+    def __init__(self, name: str, value: float, low: float, high: float, step: float = 1) -> None:
+        self.low, self.high, self.whole = low, high, isinstance(step, int)
+        self._value = value if self.whole else float(value)
+        self._listeners: list[Callable[[Any], None]] = []
+        box_class = widgets.IntText if self.whole else widgets.FloatText
+        self.box = box_class(
+            value=value,
+            step=step,
+            description=name,
+            style={"description_width": NAME_WIDTH},
+            layout=widgets.Layout(width="156px"),
+        )
+        self.refusal = widgets.HTML()
+        super().__init__([self.box, self.refusal])
+        self.box.observe(self._typed, "value")
+
+    @property
+    def value(self) -> Any:
+        """The number now; setting it is as good as typing it."""
+        return self._value
+
+    @value.setter
+    def value(self, value: float) -> None:
+        self.box.value = value
+
+    def on_change(self, react: Callable[[Any], None]) -> None:
+        """Call ``react`` after every change to another value that is in range."""
+        self._listeners.append(react)
+
+    def _typed(self, change: Any) -> None:
+        number = change["new"]
+        fits = isfinite(number) and self.low <= number <= self.high
+        self.refusal.value = "" if fits else alert(f"{self.low:g} to {self.high:g}, please")
+        if fits and number != self._value:
+            self._take(number)
+
+    def _take(self, number: float) -> None:
+        self._value = number
+        for react in self._listeners:
+            react({"name": "value", "new": number})
+
+
+class Control(Number):
+    """A slider and a number box that follow each other.
+
+    The handle of a slider has no name that a screen reader could say; the box beside it has.
+
+    Args:
+        name, value, low, high, step: as for ``Number``.
+    """
+
+    def __init__(self, name: str, value: float, low: float, high: float, step: float) -> None:
+        super().__init__(name, value, low, high, step)
+        slider_class = widgets.IntSlider if self.whole else widgets.FloatSlider
+        self.slider = slider_class(
+            value=value, min=low, max=high, step=step, readout=False, layout=widgets.Layout(width="150px")
+        )
+        self.children = [self.box, self.slider, self.refusal]
+        self.slider.observe(self._slid, "value")
+
+    def stretch(self, high: int) -> None:
+        """Another upper end; a value beyond it, or at the old end, becomes the new end."""
+        at_the_end = self.value == self.high or self.value > high
+        if at_the_end and high < self.high:
+            self.value = high
+        self.high = high
+        self.slider.max = high
+        if at_the_end:
+            self.value = high
+
+    def _slid(self, change: Any) -> None:
+        self.box.value = round(change["new"], 6)  # 0.1 + 0.2 is 0.3 to whoever reads the box
+
+    def _take(self, number: float) -> None:
+        self.slider.value = number
+        super()._take(number)
+
+
+class Choice(widgets.HBox):
+    """A menu with a name.
+
+    Args:
+        name: what stands before it.
+        options: the words to choose from, or pairs of a word and what it stands for.
+        value: what is chosen first.
+    """
+
+    def __init__(self, name: str, options: Any, value: Any) -> None:
+        self.menu = widgets.Dropdown(
+            description=name,
+            options=options,
+            value=value,
+            style={"description_width": NAME_WIDTH},
+            layout=widgets.Layout(width="230px"),
+        )
+        super().__init__([self.menu])
+
+    @property
+    def value(self) -> Any:
+        """What is chosen now; setting it is as good as choosing it."""
+        return self.menu.value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.menu.value = value
+
+    def on_change(self, react: Callable[[Any], None]) -> None:
+        """Call ``react`` after every change."""
+        self.menu.observe(react, "value")
+
+
+AnyControl = Choice | Control
+NAMES = {"guidance_scale": "guidance", "num_inference_steps": "steps"}  # shorter than the keyword
+
+
+def dials_of(model: Family, without: Collection[str] = ()) -> dict[str, AnyControl]:
+    """A control for each dial of a model, by its name; none for a model that has none.
+
+    Args:
+        model: any.
+        without: names of dials that are to have none here.
+    """
+    if not isinstance(model, Turns):
+        return {}
+    return {dial.name: _control_for(dial) for dial in model.dials if dial.name not in without}
+
+
+def _control_for(dial: Dial) -> AnyControl:
+    name = NAMES.get(dial.name, dial.name)
+    if dial.choices:
+        return Choice(name, dial.choices, dial.value)
+    return Control(name, dial.value, dial.low, dial.high, dial.step)
+
+
+def in_a_row(controls: Iterable[widgets.Widget]) -> widgets.HBox:
+    """Controls side by side, in as many lines as the window needs."""
+    return widgets.HBox(list(controls), layout=widgets.Layout(flex_flow="row wrap"))
+
+
+def alert(text: str) -> str:
+    """A line that is read out at once by a screen reader."""
+    return f"<span role='alert' style='color: #c04a00; font-weight: bold'>{html.escape(text)}</span>"

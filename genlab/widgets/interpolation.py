@@ -1,0 +1,137 @@
+"""From one image to another: between two seeds, two classes or both, in every family at once."""
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genlab.data import to_unit
+from genlab.directions import draw_codes
+from genlab.errors import GenlabError
+from genlab.family import IMAGE_SHAPE, Decodes, Family, Walks
+from genlab.latent import linear_walk, spherical_walk
+from genlab.plots import enlarged, grid, labelled
+from genlab.widgets.background import Background
+from genlab.widgets.controls import Choice, Control, Number, in_a_row
+from genlab.widgets.panel import Panel
+
+FRAMES = 17  # on the way, both ends included
+IN_PRINT = 9  # of them, evenly spaced, in the strip beside
+
+
+class Interpolation(Panel):
+    """One slider from A to B, an enlarged image for each model, and beside it the whole way.
+
+    A VAE and a GAN go from code to code. Diffusion goes from noise to noise: it has no other code. Where the
+    classes differ, each model is told of a blend of both. All goes on great circles, as its Gaussian asks
+    (``genlab.latent.spherical_walk``), and is computed once; the slider only shows it.
+
+    Args:
+        models: a title and a model each, that decode or walk.
+        class_names: for the two class menus.
+        seeds: of A and B, to begin with.
+
+    Raises:
+        GenlabError: no models; a model that neither decodes nor walks.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Family],
+        class_names: tuple[str, ...] = (),
+        seeds: tuple[int, int] = (0, 1),
+    ) -> None:
+        for title, model in models.items():
+            if not isinstance(model, (Decodes, Walks)):
+                raise GenlabError(f"{title} can be neither decoded nor walked: it needs decode or trajectory")
+        if not models:
+            raise GenlabError("Interpolation needs at least one model and its title")
+        self.models, self.background = dict(models), Background()
+        self.seeds = [Number(f"seed {end}", seed, 0, 9999) for end, seed in zip("AB", seeds, strict=True)]
+        options = list(zip(class_names, range(len(class_names)), strict=True)) or [("none", 0)]
+        firsts = (0, min(1, len(options) - 1))
+        self.classes = [Choice(f"class {e}", options, first) for e, first in zip("AB", firsts, strict=True)]
+        self.position = Control("position", FRAMES // 2, 0, FRAMES - 1, 1)
+        self.progress = widgets.IntProgress(description="walking", layout=widgets.Layout(visibility="hidden"))
+        self.strips = dict(self._walk())
+        controls = [in_a_row(pair) for pair in zip(self.classes, self.seeds, strict=True)]
+        alt = "For each model an image between A and B, and beside it the way from A to B: " + ", ".join(
+            models
+        )
+        super().__init__([*controls, self.position, self.progress], self.draw_strips, alt)
+        self.position.on_change(self.redraw)
+        for seed in self.seeds:
+            seed.on_change(self.restart)
+        for choice in self.classes:
+            choice.on_change(self.restart)
+
+    def draw_strips(self) -> NDArray[np.uint8]:
+        """A block for each model: the image at the slider's position, and the way in print."""
+        printed = np.linspace(0, FRAMES - 1, IN_PRINT).round().astype(int)
+        blocks = []
+        for title, frames in self.strips.items():
+            here = enlarged(grid(frames[self.position.value][None]), 3)
+            way = grid(frames[printed], columns=IN_PRINT)
+            margins = ((here.shape[0] - way.shape[0], 0), (8, 0))
+            beside = np.hstack([here, np.pad(way, margins, constant_values=255)])
+            blocks.append(labelled(beside, title))
+        return np.vstack(blocks)
+
+    def restart(self, _: Any = None) -> None:
+        """Go another way, as the menus and boxes say now; the old one is shown until it is there."""
+        self.progress.value, self.progress.max = 0, self._items
+        self.progress.layout.visibility = "visible"
+        strips = dict(self.strips)
+
+        def show(made: tuple[str, Tensor]) -> None:
+            strips[made[0]] = made[1]
+            self.progress.value += 1
+
+        def finish() -> None:
+            self.strips = strips
+            self.progress.layout.visibility = "hidden"
+            self.redraw()
+
+        def give_up(error: Exception) -> None:
+            self.progress.layout.visibility = "hidden"
+            self.say(f"{type(error).__name__}: {error}")
+
+        self.background.start(self._walk(), show, finish, give_up)
+
+    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+        """Title and frames, (FRAMES, 1, 28, 28) in [0, 1], of each model; of one that walks, ever better."""
+        self._items = 0
+        seeds = [number.value for number in self.seeds]
+        classes = [choice.value for choice in self.classes]
+        for title, model in self.models.items():
+            for frames in _frames(model, seeds, None if model.num_classes is None else classes):
+                self._items += 1
+                yield title, frames
+
+
+def _frames(model: Family, seeds: list[int], classes: list[int] | None) -> Iterator[Tensor]:
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    ends = [None, None] if classes is None else [torch.tensor([label]) for label in classes]
+    labels = None if classes is None else _blend(classes, model.num_classes or 0)
+    if isinstance(model, Walks):
+        starts = [torch.randn(prod(IMAGE_SHAPE), generator=generator) for generator in generators]
+        noise = spherical_walk(starts[0], starts[1], FRAMES).reshape(FRAMES, *IMAGE_SHAPE)
+        for state in model.trajectory(FRAMES, labels=labels, noise=noise, generator=generators[0]):
+            yield to_unit(state.pred_original_sample)
+    elif isinstance(model, Decodes):
+        codes = [draw_codes(model, 1, *end)[0] for end in zip(ends, generators, strict=True)]
+        yield model.decode(spherical_walk(codes[0], codes[1], FRAMES), labels)
+
+
+def _blend(classes: list[int], num_classes: int) -> Tensor:
+    """Class ids where both ends are of one class, which any model is told of, else weights of the two."""
+    if classes[0] == classes[1]:
+        return torch.full((FRAMES,), classes[0])
+    first, second = F.one_hot(torch.tensor(classes), num_classes).float()
+    return linear_walk(first, second, FRAMES)

@@ -1,0 +1,128 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from genlab.data import to_unit
+from genlab.errors import GenlabError
+from genlab.family import Family
+from genlab.latent import spherical_walk
+from genlab.plots import to_png
+from genlab.widgets import Interpolation
+from genlab.widgets.interpolation import FRAMES
+from genlab.widgets.panel import SCALE
+from genlab.zoo import build, load_config
+
+NAMES = tuple("0123456789")
+
+
+@pytest.fixture
+def models() -> dict[str, Any]:
+    told: dict[str, object] = {"model.num_classes": 10, "model.network.hidden_dim": 16}
+    walk: dict[str, object] = {"model.num_train_timesteps": 20, "model.num_inference_steps": 3}
+    made: dict[str, Family] = {
+        "VAE": build(load_config("vae", {"model.network.hidden_dim": 16})),
+        "GAN": build(load_config("gan", told)),
+        "diffusion": build(load_config("diffusion-mlp", told | walk)),
+    }
+    for model in made.values():
+        model.networks.eval()
+    return made
+
+
+def seeded(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_both_ends_are_the_images_of_their_seeds_and_classes(models: dict[str, Any]) -> None:
+    explorer = Interpolation(models, NAMES, seeds=(3, 8))
+    for number, (seed, label) in enumerate([(3, 0), (8, 1)]):
+        frame = -number  # the first, or the last
+        labels, generator = torch.tensor([label]), torch.Generator().manual_seed(seed)
+        code = seeded(seed, 1, models["VAE"].latent_dim)
+        torch.testing.assert_close(explorer.strips["VAE"][frame], models["VAE"].decode(code)[0])
+        drawn = models["GAN"].sample(1, labels=labels, generator=generator)
+        torch.testing.assert_close(explorer.strips["GAN"][frame], drawn[0])
+        *_, last = models["diffusion"].trajectory(1, labels=labels, noise=seeded(seed, 1, 1, 28, 28))
+        torch.testing.assert_close(
+            explorer.strips["diffusion"][frame], to_unit(last.x)[0], atol=1e-5, rtol=1e-4
+        )
+
+
+def test_the_middle_is_half_of_both_codes_and_half_of_both_classes(models: dict[str, Any]) -> None:
+    explorer = Interpolation(models, NAMES, seeds=(3, 8))
+    gan = models["GAN"]
+    codes = [seeded(seed, 1, gan.latent_dim)[0] for seed in (3, 8)]
+    middle = spherical_walk(codes[0], codes[1], 3)[1]
+    half = torch.tensor([[0.5, 0.5] + [0.0] * 8])
+    expected = gan.decode(middle[None], half)[0]
+    torch.testing.assert_close(explorer.strips["GAN"][FRAMES // 2], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_slider_shows_what_is_there_already(models: dict[str, Any]) -> None:
+    explorer = Interpolation(models, NAMES)
+    assert explorer.position.value == FRAMES // 2
+    pictures = set()
+    for position in (0, 5, FRAMES - 1):
+        explorer.position.value = position
+        assert explorer.picture.value == to_png(explorer.still(), SCALE)
+        first = (explorer.strips["VAE"][position, 0].clamp(0, 1) * 255).round().byte().numpy()
+        assert np.array_equal(explorer.still()[14 : 14 + 84 : 3, :84:3], first)  # three times as large
+        pictures.add(explorer.picture.value)
+    assert len(pictures) == 3
+
+
+def test_other_seeds_and_classes_are_another_way(models: dict[str, Any]) -> None:
+    explorer = Interpolation(models, NAMES)
+    before = dict(explorer.strips)
+    explorer.classes[1].value = 7
+    assert explorer.background.wait(30)
+    changed = [t for t in models if not torch.equal(before[t], explorer.strips[t])]
+    assert changed == ["GAN", "diffusion"]  # the VAE cannot be told
+    explorer.seeds[0].value = 99
+    assert explorer.background.wait(30)
+    assert all(not torch.equal(before[t], explorer.strips[t]) for t in models)
+    assert explorer.message.value == ""
+    assert explorer.progress.layout.visibility == "hidden"
+
+
+def test_one_class_at_both_ends_needs_no_blend(
+    models: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it works with a learner's model that knows class ids alone."""
+    gan, asked = models["GAN"], []
+
+    def decode(z: Tensor, labels: Tensor) -> Tensor:
+        asked.append(labels)
+        return torch.zeros(len(z), 1, 28, 28)
+
+    monkeypatch.setattr(gan, "decode", decode)
+    explorer = Interpolation({"GAN": gan}, NAMES)
+    explorer.classes[0].value = 1
+    assert explorer.background.wait(30)
+    assert asked[-1].tolist() == [1] * FRAMES
+
+
+def test_an_error_is_said_and_the_old_way_stays(
+    models: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = Interpolation(models, NAMES)
+    before = explorer.picture.value
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(models["GAN"], "decode", broken)
+    explorer.seeds[0].value = 5
+    assert explorer.background.wait(30)
+    assert "RuntimeError: no" in explorer.message.value
+    assert explorer.picture.value == before
+
+
+def test_what_cannot_be_interpolated_is_refused(models: dict[str, Any]) -> None:
+    with pytest.raises(GenlabError, match="at least one model"):
+        Interpolation({})
+    with pytest.raises(GenlabError, match="X can be neither decoded nor walked"):
+        Interpolation({**models, "X": object()})  # type: ignore[dict-item]
