@@ -5,11 +5,12 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types unit notebook-tests browser-tests notebooks bench wheel lock clean
+.PHONY: help lab test lint types unit notebook-tests browser-tests test-colab notebooks bench wheel lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
+COLAB := .venv-colab
 UV := $(shell command -v uv)
 PYTEST := $(BIN)/python -m pytest -q
 # Two tests run at a time, with a core each: more threads would only wait for one another.
@@ -65,14 +66,29 @@ types: $(SETUP)  ## mypy, code and notebooks
 	$(BIN)/nbqa mypy notebooks --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-any-generics --no-warn-return-any --no-warn-unused-ignores
 
 unit: $(SETUP)  ## the unit tests
-	$(ONE_THREAD) $(PYTEST) -n 2 --dist worksteal tests --ignore tests/browser
+	$(ONE_THREAD) $(PYTEST) -n 2 --dist worksteal tests --ignore tests/browser --ignore tests/colab
 
 notebook-tests: $(SETUP)  ## every notebook through nbval, in the smoke profile
 	$(ONE_THREAD) GENLAB_PROFILE=smoke $(PYTEST) -p no:cacheprovider --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout 300 -n 2 --dist loadfile notebooks
 
-browser-tests: $(SETUP)  ## notebook 05 in a headless Chromium, if there is one
+browser-tests: $(SETUP)  ## JupyterLab and Notebook 7 in a headless Chromium, if there is one
 	$(PYTEST) -rs tests/browser
+
+$(COLAB)/.set-up: requirements-colab.txt $(SETUP)
+	@rm -rf $(COLAB)
+	@echo "Setting up $(COLAB) ..."
+	$(if $(UV),$(UV) venv --quiet --python $(BIN)/python,$(BIN)/python -m venv) $(COLAB)
+	$(if $(UV),$(UV) pip install --quiet --python $(COLAB)/bin/python,$(COLAB)/bin/python -m pip install --quiet) \
+	  --no-deps -r requirements-colab.txt
+	@# After its own packages, Python looks for those of .venv. (`sitedir` is the folder of this file.)
+	@for folder in $(COLAB)/lib/python*/site-packages; do \
+	  echo 'import site; site.addsitedir(sitedir.replace("$(COLAB)", ".venv"))' > $$folder/after-its-own.pth; done
+	@touch $@
+
+test-colab: $(COLAB)/.set-up  ## the series and the explorers with the ipywidgets and IPython of Colab
+	$(ONE_THREAD) PYDEVD_DISABLE_FILE_VALIDATION=1 $(COLAB)/bin/python -m pytest -q -n 2 --dist worksteal \
+	  tests/colab tests/widgets
 
 notebooks: $(SETUP)  ## execute the series in place and keep its outputs
 	$(BIN)/python notebooks/execute.py $(ONLY)
@@ -90,5 +106,5 @@ lock:  ## pin today's newest versions in requirements.lock (needs uv)
 	uv pip compile --quiet --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 --extra dev --upgrade pyproject.toml | grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
 
-clean:  ## delete .venv and caches; runs/ and data/ stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info artifacts
+clean:  ## delete .venv, .venv-colab and caches; runs/ and data/ stay
+	rm -rf .venv $(COLAB) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info artifacts
