@@ -6,8 +6,8 @@ The layout of the package is the table of contents of the series: ``genlab.data`
 
 The verbs of the command line stand here too: ``genlab.fit("vae", run="runs/mine")``, then
 ``genlab.resume``, ``genlab.load``, ``genlab.fit_or_load``, ``genlab.sample``, ``genlab.list_runs``,
-``genlab.evaluate``, ``genlab.nats`` and ``genlab.compare``, and ``genlab.load_dataset`` and
-``genlab.load_config``.
+``genlab.evaluate``, ``genlab.nats``, ``genlab.compare`` and ``genlab.export``, and ``genlab.load_dataset``
+and ``genlab.load_config``. ``genlab.load_pretrained("diffusion-mnist")`` comes with the package.
 """
 
 from importlib import import_module
@@ -18,22 +18,25 @@ if TYPE_CHECKING:
     from genlab.comparing import compare
     from genlab.data import load_dataset
     from genlab.evaluating import evaluate
+    from genlab.pretrained import export, load_pretrained
     from genlab.run_list import list_runs
     from genlab.runs import fit, fit_or_load, load, resume, sample
     from genlab.zoo import load_config
 
 __version__ = "0.1.0"
 __all__ = [
-    "compare", "evaluate", "fit", "fit_or_load", "list_runs", "load", "load_config", "load_dataset",
-    "nats", "resume", "sample",
+    "compare", "evaluate", "export", "fit", "fit_or_load", "list_runs", "load", "load_config",
+    "load_dataset", "load_pretrained", "nats", "resume", "sample",
 ]  # fmt: skip
 
 _HOMES = {
     "compare": "genlab.comparing",
     "evaluate": "genlab.evaluating",
+    "export": "genlab.pretrained",
     "list_runs": "genlab.run_list",
     "load_config": "genlab.zoo",
     "load_dataset": "genlab.data",
+    "load_pretrained": "genlab.pretrained",
     "nats": "genlab.bounding",
 }
 

@@ -159,9 +159,35 @@ def runs(
         typer.echo("No runs yet: genlab train --config vae-small --run runs/my-vae makes one.")
 
 
+@app.command(epilog="Example: genlab export my-vae --out vae-to-share")
+def export(
+    run: Annotated[str, typer.Argument(help="A finished run, or the name of one in runs/.")],
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Weights in single precision; half, and half the size, if left out."),
+    ] = False,
+) -> None:
+    """Make a small copy of a run to share: weights to sample from, without what training needs."""
+    from genlab.pretrained import export, size_in_bytes
+
+    folder = export(run, out, half=not full)
+    typer.echo(f"Wrote {folder} ({size_in_bytes(folder) / 1e6:.1f} MB): genlab sample {folder} --out x.png")
+
+
+@app.command(epilog="Example: genlab pretrained")
+def pretrained() -> None:
+    """List the models that come with the package: sample, evaluate and compare take their names."""
+    from genlab.pretrained import as_table
+
+    typer.echo(as_table())
+
+
 @app.command(epilog="Example: genlab sample runs/my-vae --n 10000 --seed 0 --out x.npy")
 def sample(
-    run: Annotated[str, typer.Argument(help="A run folder, or the name of one in runs/.")],
+    run: Annotated[
+        str, typer.Argument(help="A run folder, the name of one in runs/, or a model of genlab pretrained.")
+    ],
     out: Annotated[Path, typer.Option(help="x.npy: float32 (N, 28, 28) in [0, 1]; x.png: a sheet.")],
     n: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same images.")] = 0,

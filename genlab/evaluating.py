@@ -19,7 +19,7 @@ from genlab.evaluation.figures import Figure
 from genlab.evaluation.look import check_images
 from genlab.evaluation.memorisation import closest_pairs, nearest
 from genlab.evaluation.reference import QUERIES
-from genlab.evaluation.report import Report, as_text
+from genlab.evaluation.report import Report, as_text, report_from_json
 from genlab.evaluation.yardstick import Yardstick, make_yardstick, report_on
 from genlab.family import Bounds, Family, count_parameters
 from genlab.files import make_writable, write_aside
@@ -29,6 +29,8 @@ from genlab.sampling import sample_in_batches
 from genlab.training.progress import say
 from genlab.training.run import CONFIG, read_summary
 from genlab.zoo import Config
+
+EVALUATION, REPORT = "evaluation", "report.json"  # where a run keeps what was measured of it
 
 NATS_IMAGES = 1000
 
@@ -158,6 +160,23 @@ def open_out(out: Path | None) -> None:
         raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
 
 
+def known_report(run: str | Path) -> Report | None:
+    """What was measured of a run, where it was kept in the run's folder; None where it was not.
+
+    ``genlab evaluate my-vae --out runs/my-vae/evaluation`` keeps it there; models that ship have theirs.
+
+    Raises:
+        GenlabError: there is no such run, or its report is damaged.
+    """
+    path = find_run(run) / EVALUATION / REPORT
+    try:
+        return report_from_json(json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise GenlabError(f"{path} is damaged: delete it, and evaluate the run again") from None
+
+
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write report.json, report.txt and closest.png, the pairs most like copies, into a folder.
 
@@ -168,7 +187,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(evaluation.report.as_json(), indent=1)
-        write_aside(out / "report.json", text + "\n")
+        write_aside(out / REPORT, text + "\n")
         write_aside(out / "report.txt", as_text(evaluation.report) + "\n")
         write_aside(out / "closest.png", plots.to_png(sheet, scale=2))
     except OSError as error:

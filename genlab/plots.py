@@ -28,6 +28,7 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK = (
 )  # fmt: skip
 
 
+Picture = NDArray[np.uint8]  # grey, (height, width)
 GROUND = 96  # the grey between images: visible beside black and beside white
 
 
@@ -69,7 +70,7 @@ def show(figure: Figure, alt: str, *, display_id: str | None = None, update: boo
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}}, **options)
 
 
-def grid(images: Tensor, columns: int = 10, gap: int = 2) -> NDArray[np.uint8]:
+def grid(images: Tensor, columns: int = 10, gap: int = 2) -> Picture:
     """Images side by side as one grey picture.
 
     Args:
@@ -95,19 +96,26 @@ def grid(images: Tensor, columns: int = 10, gap: int = 2) -> NDArray[np.uint8]:
     return sheet
 
 
-def enlarged(picture: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
+def enlarged(picture: Picture, times: int) -> Picture:
     """Every pixel as a square of so many by so many."""
     return np.kron(picture, np.ones((times, times), np.uint8))
 
 
-def labelled(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+def beside(*pictures: Picture) -> Picture:
+    """Pictures side by side with a white gap between, the lower ones filled up with white."""
+    height = max(picture.shape[0] for picture in pictures)
+    padded = [np.pad(p, ((0, height - p.shape[0]), (0, 12)), constant_values=255) for p in pictures]
+    return np.hstack(padded)[:, :-12]
+
+
+def labelled(picture: Picture, text: str) -> Picture:
     """A picture under a white line that says what it is, for stills without a page around them."""
     line = Image.new("L", (picture.shape[1], 14), 255)
     ImageDraw.Draw(line).text((0, 1), text, fill=0, font=ImageFont.load_default())
     return np.vstack([np.asarray(line), picture])
 
 
-def to_png(picture: NDArray[np.uint8], scale: int = 1) -> bytes:
+def to_png(picture: Picture, scale: int = 1) -> bytes:
     """A grey picture as the bytes of a PNG, every pixel ``scale`` times as large."""
     image = Image.fromarray(picture)
     if scale != 1:
@@ -117,7 +125,7 @@ def to_png(picture: NDArray[np.uint8], scale: int = 1) -> bytes:
     return buffer.getvalue()
 
 
-def save_image(picture: NDArray[np.uint8], path: Path, scale: int = 2) -> None:
+def save_image(picture: Picture, path: Path, scale: int = 2) -> None:
     """Write a grey picture as a PNG file."""
     path.write_bytes(to_png(picture, scale))
 

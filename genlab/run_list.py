@@ -1,7 +1,12 @@
-"""Which runs there are: find one by path or name, list them all. Behind ``genlab runs``."""
+"""Which runs there are: find one by path or name, list them all. Behind ``genlab runs``.
+
+After the runs of this machine come the models that the package brings along (``genlab.pretrained``), so a
+name that is both is one's own.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +16,22 @@ from genlab.training.loop import Step
 from genlab.training.run import CONFIG, find_runs, is_locked, read_metrics, read_summary
 from genlab.zoo import Config
 
+SHIPPED = Path(str(files("genlab") / "weights"))  # the models that come with the package
+
 
 def find_run(run: str | Path) -> Path:
-    """The folder of a run, given as a path or as a name in ``runs/``, here or in the project.
+    """The folder of a run, given as a path, as a name in ``runs/``, or as that of a model that ships.
 
     Raises:
         GenlabError: there is no run there; the line names those that are near.
     """
-    for path in (Path(run), *(folder / run for folder in run_folders())):
+    for path in (Path(run), *(folder / run for folder in [*run_folders(), SHIPPED])):
         if (path / CONFIG).is_file():
             return path
     if Path(run).exists():
         raise GenlabError(f"{run} is not a run folder (it has no {CONFIG}): train one with genlab train")
-    known = [path.name for folder in run_folders() for path in find_runs(folder)]
-    hint = did_you_mean(str(run), known) if known else "there are none yet, genlab train makes one"
-    raise GenlabError(f"there is no run {str(run)!r}: {hint}")
+    known = {path.name: None for folder in [*run_folders(), SHIPPED] for path in find_runs(folder)}
+    raise GenlabError(f"there is no run {str(run)!r}: {did_you_mean(str(run), list(known))}")
 
 
 def run_folders() -> list[Path]:

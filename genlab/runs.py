@@ -125,6 +125,11 @@ def resume(
     """
     path = find_run(run)
     summary = read_summary(path)
+    if summary.get("exported"):
+        raise GenlabError(
+            f"{path} was exported: it has weights and no state of training, so it cannot be resumed; "
+            f"train a new run (--config {path / CONFIG})"
+        )
     config = _changed(path, overrides or {}, summary.get("settings"))
     folder = RunFolder(path)
     with folder if writes() else nullcontext():
@@ -177,14 +182,15 @@ def load(
         allowed = [f"model.{name}" for name in config.model.SAMPLING]
         for name in overrides:
             if name not in allowed:
-                hint = did_you_mean(name, allowed) if allowed else "this model has no settings of sampling"
-                raise GenlabError(f"{name} is no setting of sampling: {hint}")
+                raise GenlabError(f"{name} is no setting of sampling: {did_you_mean(name, allowed)}")
         config = read_settings(Config, path / CONFIG, overrides)
     family = build(config)
     saved = best(path / CHECKPOINTS) if checkpoint == "best" else newest(path / CHECKPOINTS, say)
     if saved is None:
         raise GenlabError(f"{path} has no checkpoint yet: {resume_command(path)} trains it")
     file = AVERAGED if averaged and AVERAGED in saved.tensors else NETWORKS
+    if file not in saved.tensors:
+        raise GenlabError(f"{path} was exported with averaged weights alone: leave averaged=False out")
     load_weights(family.networks, saved.tensors[file])
     family.networks.eval()
     return family

@@ -34,9 +34,8 @@ FLOORS = [  # from the ground up
     {"zoo", "sampling", "teach"},
     {"run_list"},
     {"runs"},
-    {"pretrained"},
     {"evaluating"},
-    {"bounding", "comparing"},
+    {"bounding", "comparing", "pretrained"},
     {"fair"},
     {"cli", "__init__"},  # genlab/__init__.py hands on the verbs of runs, when they are asked for
     {"__main__"},

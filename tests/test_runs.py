@@ -560,7 +560,7 @@ def _nan_after(calls: int) -> Any:
 def test_what_cannot_be_loaded(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(GenlabError, match="there is no run 'nowhere': there are none yet"):
+    with pytest.raises(GenlabError, match="there is no run 'nowhere': choose from"):
         load("nowhere")
     folder = tmp_path / "runs" / "mine"
     fit(config_for("vae", epochs=2, checkpoint_every=5), dataset, folder)
@@ -724,7 +724,7 @@ def test_a_diffusion_model_is_sampled_otherwise_on_request(dataset: Dataset, tmp
 def test_what_is_no_setting_of_sampling(dataset: Dataset, tmp_path: Path) -> None:
     for name, key, hint in (
         ("vae", "beta", "choose from model.prior"),
-        ("gan", "latent_dim", "this model has no settings of sampling"),
+        ("gan", "latent_dim", "choose from model.truncation"),
     ):
         fit(config_for(name, max_steps=1), dataset, tmp_path / name)
         with pytest.raises(GenlabError, match=f"model.{key} is no setting of sampling: {hint}"):

@@ -61,6 +61,17 @@ PUBLISHED: Mapping[str, Published] = {
 }  # fmt: skip
 
 
+def class_names(dataset: str) -> tuple[str, ...]:
+    """What the classes of a data set are called, without reading any of it; nothing for one's own data.
+
+    Args:
+        dataset: ``mnist``, ``fashion_mnist``, ``digits`` or a path.
+    """
+    if dataset in PUBLISHED:
+        return PUBLISHED[dataset].class_names
+    return PUBLISHED["mnist"].class_names if dataset == "digits" else ()
+
+
 class NotAvailable(GenlabError):
     """Neither on disk nor to be downloaded: the one case in which ``auto`` may turn to ``digits``."""
 

@@ -53,6 +53,11 @@ class Checkpoint:
     record: dict[str, Any]
     tensors: dict[str, dict[str, Tensor]]
 
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return f"{PREFIX}{self.step:08d}"
+
 
 class DamagedCheckpoint(GenlabError):
     """A file of a checkpoint is missing, or is not what was written."""
@@ -183,6 +188,30 @@ def restore(checkpoint: Checkpoint, state: TrainingState) -> None:
     restore_python_random_state(checkpoint.record["random"])
     count = sum(name.startswith("random/") for name in training)
     state.random = [training[f"random/{i}"] for i in range(count)]
+
+
+def weights_only(checkpoint: Checkpoint, *, half: bool) -> Iterator[tuple[str, bytes]]:
+    """The files of a checkpoint that can be sampled from and not trained further: name and content.
+
+    Args:
+        checkpoint: a whole one; of averaged weights and raw ones, the averaged are taken.
+        half: floats as float16, half the size; what is read back is float32 again.
+
+    Raises:
+        GenlabError: a weight is too large for float16.
+    """
+    name = AVERAGED if AVERAGED in checkpoint.tensors else NETWORKS
+    tensors = checkpoint.tensors[name]
+    if half:
+        tensors = {key: t.half() if t.is_floating_point() else t for key, t in tensors.items()}
+        lost = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
+        if lost:
+            raise GenlabError(f"{lost[0]} does not fit into half precision: export it in full")
+    content = _to_bytes(tensors)
+    record = {key: checkpoint.record[key] for key in ("format", "step", "seconds", "monitored", "processes")}
+    record["sha256"] = {name: hashlib.sha256(content).hexdigest()}
+    yield name, content
+    yield STATE, json.dumps({"hash": _hash(record), "record": record}).encode()
 
 
 def load_weights(networks: nn.Module, tensors: dict[str, Tensor]) -> None:

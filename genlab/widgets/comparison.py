@@ -5,15 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.errors import GenlabError
 from genlab.family import Decodes, Family, Walks
-from genlab.plots import labelled
-from genlab.widgets.controls import AnyControl, Choice, Number, dials_of, in_a_row
+from genlab.plots import Picture, beside, labelled
+from genlab.widgets.controls import AnyControl, Choice, Number, dials_of, in_a_row, numbered
 from genlab.widgets.latent import LatentExplorer, latent_slider
 from genlab.widgets.panel import WithStill
 from genlab.widgets.walk import WalkExplorer
@@ -31,7 +29,7 @@ class Comparison(WithStill):
 
     Args:
         models: a title and a model each (``genlab.family.Decodes`` or ``genlab.family.Walks``).
-        class_names: for the class menu, which speaks to the models that are conditional.
+        class_names: for the class menu, which speaks to the models that are conditional; numbers if left out.
         seed: to begin with.
 
     Raises:
@@ -46,7 +44,8 @@ class Comparison(WithStill):
         self.models = dict(models)
         self.alt = "Images side by side, a block for each model: " + ", ".join(models)
         self.seed = Number("seed", seed, 0, 9999)
-        options = [("one of each", -1), *((name, i) for i, name in enumerate(class_names))]
+        names = class_names or numbered(models.values())
+        options = [("one of each", -1), *((name, i) for i, name in enumerate(names))]
         self.choice = Choice("class", options, -1)
         self.images = Number("images", IMAGES, 1, MOST_IMAGES)
         self.shared = self._shared_dials()
@@ -80,13 +79,9 @@ class Comparison(WithStill):
         walks = [panel for panel in self.panels.values() if isinstance(panel, WalkExplorer)]
         return all(panel.background.wait(seconds) for panel in walks)
 
-    def still(self) -> NDArray[np.uint8]:
+    def still(self) -> Picture:
         """The panels' pictures side by side, each under its title."""
-        pictures = [labelled(panel.still(), title) for title, panel in self.panels.items()]
-        height = max(picture.shape[0] for picture in pictures)
-        return np.hstack(
-            [np.pad(p, ((0, height - p.shape[0]), (0, 12)), constant_values=255) for p in pictures]
-        )
+        return beside(*(labelled(panel.still(), title) for title, panel in self.panels.items()))
 
     def _shared_dials(self) -> dict[str, AnyControl]:
         """One control for each of the shared dials that any model has."""
@@ -100,9 +95,11 @@ class Comparison(WithStill):
     def _make_panel(self, title: str) -> LatentExplorer | WalkExplorer:
         model, labels = self.models[title], self.labels_for(self.models[title])
         if isinstance(model, Walks):
-            return WalkExplorer(
+            panel = WalkExplorer(
                 model, labels=labels, seed=self.seed.value, columns=COLUMNS, elsewhere=self.shared
             )
+            panel.step.value = panel.step.high // 2  # at the end, both blocks would show the same
+            return panel
         if not isinstance(model, Decodes):
             raise GenlabError(f"{title} can be neither decoded nor walked: it needs decode or trajectory")
         return LatentExplorer(

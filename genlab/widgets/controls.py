@@ -159,6 +159,11 @@ def _control_for(dial: Dial) -> AnyControl:
     return Control(name, dial.value, dial.low, dial.high, dial.step)
 
 
+def numbered(models: Iterable[Family]) -> tuple[str, ...]:
+    """Names for classes that nobody has named: as many numbers as the model with the most classes has."""
+    return tuple(str(i) for i in range(max(model.num_classes or 0 for model in models)))
+
+
 def in_a_row(controls: Iterable[widgets.Widget]) -> widgets.HBox:
     """Controls side by side, in as many lines as the window needs."""
     return widgets.HBox(list(controls), layout=widgets.Layout(flex_flow="row wrap"))

@@ -18,7 +18,7 @@ from genlab.family import IMAGE_SHAPE, Decodes, Family, Walks
 from genlab.latent import linear_walk, spherical_walk
 from genlab.plots import enlarged, grid, labelled
 from genlab.widgets.background import Background
-from genlab.widgets.controls import Choice, Control, Number, in_a_row
+from genlab.widgets.controls import Choice, Control, Number, in_a_row, numbered
 from genlab.widgets.panel import Panel
 
 FRAMES = 17  # on the way, both ends included
@@ -34,7 +34,7 @@ class Interpolation(Panel):
 
     Args:
         models: a title and a model each, that decode or walk.
-        class_names: for the two class menus.
+        class_names: for the two class menus; numbers if left out.
         seeds: of A and B, to begin with.
 
     Raises:
@@ -54,7 +54,8 @@ class Interpolation(Panel):
             raise GenlabError("Interpolation needs at least one model and its title")
         self.models, self.background = dict(models), Background()
         self.seeds = [Number(f"seed {end}", seed, 0, 9999) for end, seed in zip("AB", seeds, strict=True)]
-        options = list(zip(class_names, range(len(class_names)), strict=True)) or [("none", 0)]
+        names = class_names or numbered(models.values()) or ("none",)
+        options = [(name, i) for i, name in enumerate(names)]
         firsts = (0, min(1, len(options) - 1))
         self.classes = [Choice(f"class {e}", options, first) for e, first in zip("AB", firsts, strict=True)]
         self.position = Control("position", FRAMES // 2, 0, FRAMES - 1, 1)

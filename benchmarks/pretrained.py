@@ -1,0 +1,138 @@
+r"""How the models that come with the package were made, and what is measured of them.
+
+    python benchmarks/pretrained.py train gan-mnist      trains runs/pretrained/gan-mnist (all six: hours)
+    python benchmarks/pretrained.py ship gan-mnist       exports it, measures the copy, draws its sheet
+    python benchmarks/pretrained.py table                writes the table, benchmarks/pretrained/README.md
+    python benchmarks/pretrained.py steps mnist          8 steps of the sampler against 50
+
+What is measured is the copy in half precision, by both judges, with as many images as there are test
+images; and with fewer images the run it was copied from beside it, to see that nothing was lost.
+"""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from genlab import plots
+from genlab.data import load_dataset
+from genlab.evaluating import EVALUATION, evaluate, known_report, write_evaluation
+from genlab.evaluation.figures import FIGURES, printed
+from genlab.evaluation.report import Report
+from genlab.files import write_aside
+from genlab.pretrained import export, load_pretrained, pretrained_names, size_in_bytes
+from genlab.run_list import SHIPPED
+from genlab.sampling import sample_in_batches
+from genlab.training.run import read_summary
+
+COMMANDS = {
+    name: f"genlab train --config pretrained-{family} --dataset {dataset} --run runs/pretrained/{name}{more}"
+    for family, dataset, more in (
+        ("vae", "mnist", ""),
+        ("vae", "fashion_mnist", ""),
+        ("gan", "mnist", ""),
+        ("gan", "fashion_mnist", ""),
+        ("diffusion", "mnist", " --set train.max_steps=12000 --set train.half_size_steps=3000"),
+        ("diffusion", "fashion_mnist", ""),
+    )
+    for name in [f"{family}-{dataset}"]
+}
+FOLDER = Path(__file__).parent / "pretrained"
+FEW = 2000  # images, where two things are compared with each other
+PER_CLASS = 10
+SHOWN = ("frechet_ratio", "precision", "recall", "coverage", "class_accuracy", "copied_features")
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
+Names = Annotated[list[str], typer.Argument(help="Models: " + ", ".join(COMMANDS))]
+
+
+@app.command()
+def train(names: Names) -> None:
+    """Run the command of each."""
+    for name in names:
+        subprocess.run([sys.executable, "-m", *shlex.split(COMMANDS[name])], check=True)
+
+
+@app.command()
+def ship(names: Names) -> None:
+    """Export, measure, draw."""
+    for name in names:
+        run, folder = Path("runs/pretrained") / name, SHIPPED / name
+        if not folder.exists():
+            export(run, folder, command=COMMANDS[name])
+        print(f"{name}: {size_in_bytes(folder) / 1e6:.1f} MB")
+        for path in (run, folder):
+            print(f"  {path.parent}: {by_both(evaluate(path, n=FEW).report)} at N = {FEW:,}", flush=True)
+        evaluation = evaluate(folder)
+        write_evaluation(evaluation, folder / EVALUATION)
+        print(f"  {by_both(evaluation.report)} at N = {evaluation.report.n:,}", flush=True)
+        plots.save_image(sheet(name), FOLDER / f"{name}.png")
+
+
+def by_both(report: Report, name: str = "frechet_ratio") -> str:
+    """A figure by each judge; the Fréchet distance over the floor if left out."""
+    return " | ".join(printed(figure) for figure in report.figures.values() if figure.name == name)
+
+
+def sheet(name: str) -> plots.Picture:
+    """Rows by class: ten images of the model on the left, ten real ones on the right."""
+    data = load_dataset(name.split("-")[1], "test")
+    labels = torch.arange(data.num_classes).repeat_interleave(PER_CLASS)
+    made = sample_in_batches(load_pretrained(name), len(labels), labels=labels)
+    real = torch.cat([data.images[data.labels == label][:PER_CLASS] for label in range(data.num_classes)])
+    return plots.beside(
+        plots.labelled(plots.grid(made, PER_CLASS), name), plots.labelled(plots.grid(real, PER_CLASS), "real")
+    )
+
+
+@app.command()
+def steps(
+    dataset: Annotated[str, typer.Argument(help="mnist or fashion_mnist.")],
+    n: Annotated[int, typer.Option(min=100, help="Images.")] = FEW,
+) -> None:
+    """The diffusion model with fewer and more steps, on the same noise."""
+    for count in (4, 8, 15, 50):
+        measured = evaluate(f"diffusion-{dataset}", n=n, overrides={"model.num_inference_steps": count})
+        print(f"{count:>3} steps: {by_both(measured.report)} at N = {n:,}", flush=True)
+
+
+@app.command()
+def table() -> None:
+    """Write the table of all that ship, as it was measured."""
+    titles = ["model", "MB", "weights", "N", *(FIGURES[name].title for name in SHOWN), "trained", "command"]
+    lines = [titles, ["---"] * len(titles)]
+    for name in pretrained_names():
+        summary, report = read_summary(SHIPPED / name), known_report(SHIPPED / name)
+        if report is None:
+            raise SystemExit(f"{name} is not measured yet: python benchmarks/pretrained.py ship {name}")
+
+        lines.append([
+            name,
+            f"{size_in_bytes(SHIPPED / name) / 1e6:.1f}",
+            f"{sum(summary['parameters'].values()):,}",
+            f"{report.n:,}",
+            *(by_both(report, figure).replace("|", "\\|") for figure in SHOWN),
+            f"{summary['seconds'] / 60:.0f} min, {summary['sessions'][-1]['threads']} thread(s)",
+            f"`{summary['command']}`",
+        ])  # fmt: skip
+    total = size_in_bytes(SHIPPED) / 1e6
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    write_aside(FOLDER / "README.md", INTRODUCTION.format(total=total) + text + "\n")
+    print(text)
+
+
+INTRODUCTION = """# The models that come with the package
+
+Written by `python benchmarks/pretrained.py table`. Figures are of the weights as they ship, in half
+precision, by two judges (plain \\| residual): `genlab evaluate NAME` measures them again. {total:.1f} MB
+in all. The pictures beside this file hold ten images of every class, not chosen, and on their right ten
+real test images.
+
+"""
+
+if __name__ == "__main__":
+    app()

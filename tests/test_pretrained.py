@@ -1,0 +1,222 @@
+"""Export a run and use the copy; what ships is what its hashes say, whole, small, and drawn from by name."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+import genlab
+from genlab.cli import app
+from genlab.data import Dataset, load_dataset
+from genlab.errors import GenlabError
+from genlab.evaluating import known_report
+from genlab.evaluation.judge_files import SHIPPED as JUDGES
+from genlab.family import Family
+from genlab.pretrained import (
+    export,
+    load_pretrained,
+    origin,
+    pretrained_names,
+    size_in_bytes,
+    thinned,
+)
+from genlab.run_list import SHIPPED, find_run
+from genlab.runs import fit, load, resume, sample
+from genlab.training.checkpoint import AVERAGED, NETWORKS
+from genlab.training.loop import Step
+from genlab.training.run import SUMMARY, read_metrics
+from genlab.zoo import load_config
+
+FAST: dict[str, dict[str, object]] = {
+    "vae": {"model.network.hidden_dim": 16},
+    "gan": {"model.network.hidden_dim": 16, "train.ema_decay": 0.9},
+}
+NAMES = [f"{family}-{data}" for family in ("diffusion", "gan", "vae") for data in ("fashion_mnist", "mnist")]
+
+
+@pytest.fixture(params=["vae", "gan"])
+def run(request: pytest.FixtureRequest, dataset: Dataset, tmp_path: Path) -> Path:
+    """A finished run, without and with averaged weights."""
+    config = load_config(request.param, FAST[request.param] | {"train.batch_size": 8, "train.epochs": 2})
+    fit(config, dataset, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def drawn(family: Family) -> torch.Tensor:
+    return family.sample(4, generator=torch.Generator().manual_seed(0))
+
+
+def weights_file(folder: Path) -> Path:
+    (file,) = folder.rglob("*.safetensors")
+    return file
+
+
+# --- export ---------------------------------------------------------------------------------------
+
+
+def test_in_full_the_copy_draws_the_same_to_the_bit(run: Path, tmp_path: Path) -> None:
+    folder = export(run, tmp_path / "copy", half=False)
+    assert torch.equal(drawn(load(folder)), drawn(load(run)))
+    assert size_in_bytes(folder) < size_in_bytes(run) / 2
+
+
+def test_in_half_the_copy_draws_nearly_the_same_in_single_precision(run: Path, tmp_path: Path) -> None:
+    folder = export(run, tmp_path / "copy")
+    half = load_file(weights_file(folder))
+    assert all(t.dtype == torch.float16 for t in half.values() if t.is_floating_point())
+    family = load(folder)
+    assert all(p.dtype == torch.float32 for p in family.networks.parameters())
+    torch.testing.assert_close(drawn(family), drawn(load(run)), atol=5e-3, rtol=0)
+    for name, tensor in family.networks.state_dict().items():
+        assert torch.equal(tensor, half[name].to(tensor.dtype))
+
+
+def test_the_copy_has_one_set_of_weights_and_says_so(run: Path, tmp_path: Path) -> None:
+    folder = export(run, tmp_path / "copy", command="genlab train ...")
+    averaged = any(path.name == AVERAGED for path in run.rglob("*"))
+    assert weights_file(folder).name == (AVERAGED if averaged else NETWORKS)
+    if averaged:
+        with pytest.raises(GenlabError, match="exported with averaged weights alone"):
+            load(folder, averaged=False)
+    summary = json.loads((folder / SUMMARY).read_text())
+    assert summary["command"] == "genlab train ..."
+    assert not {"source", "data_root"} & set(summary)
+
+
+def test_the_copy_can_be_listed_and_not_resumed(run: Path, tmp_path: Path) -> None:
+    folder = export(run, tmp_path / "copy")
+    before = sorted(path.name for path in folder.rglob("*"))
+    with pytest.raises(GenlabError, match=r"copy was exported: .* cannot be resumed; train a new run"):
+        resume(folder)
+    assert sorted(path.name for path in folder.rglob("*")) == before  # no lock is left there
+    assert [step.step for step in read_metrics(folder)] == [step.step for step in read_metrics(run)]
+
+
+def test_a_changed_byte_is_noticed(run: Path, tmp_path: Path) -> None:
+    folder = export(run, tmp_path / "copy")
+    content = bytearray(weights_file(folder).read_bytes())
+    content[-1] ^= 1
+    weights_file(folder).write_bytes(bytes(content))
+    with pytest.raises(GenlabError, match="SHA-256 differs"):
+        load(folder)
+
+
+def test_what_cannot_be_exported_is_refused_and_leaves_nothing(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    (folder / "mine").touch()
+    with pytest.raises(GenlabError, match="copy exists already"):
+        export(run, folder)
+    with pytest.raises(GenlabError, match="there is no run 'nowhere'"):
+        export("nowhere", tmp_path / "other")
+    summary = json.loads((run / SUMMARY).read_text())
+    (run / SUMMARY).write_text(json.dumps(summary | {"finished": False}))
+    with pytest.raises(GenlabError, match=r"run is not finished: genlab resume"):
+        export(run, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_weight_too_large_for_half_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    config = load_config("vae", FAST["vae"] | {"train.batch_size": 8, "train.max_steps": 1, "train.lr": 1e6})
+    fit(config, dataset, tmp_path / "run")
+    with pytest.raises(GenlabError, match="does not fit into half precision: export it in full"):
+        export(tmp_path / "run", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+    export(tmp_path / "run", tmp_path / "copy", half=False)
+
+
+@pytest.mark.parametrize(("steps", "most"), [(0, 5), (3, 5), (5, 5), (1000, 7)])
+def test_a_thinned_history_keeps_the_mean_and_the_end(steps: int, most: int) -> None:
+    history = [Step(i + 1, i / 100, {"loss": float(i % 2)}, i / 10) for i in range(steps)]
+    lines = [json.loads(line) for line in thinned(history, most)]
+    assert len(lines) == min(steps, most)
+    if lines:
+        assert (lines[-1]["step"], lines[-1]["seconds"]) == (steps, (steps - 1) / 10)
+        assert sum(line["loss"] for line in lines) / len(lines) == pytest.approx(0.5 * (steps > 1), abs=0.2)
+
+
+def test_the_command_line_exports(run: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(run), "--out", str(tmp_path / "copy")])
+    assert result.exit_code == 0, result.output
+    assert f"genlab sample {tmp_path / 'copy'}" in result.output
+    assert drawn(load(tmp_path / "copy")).shape == (4, 1, 28, 28)
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_a_run_of_ones_own_comes_first(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = tmp_path / "shipped"
+    export(run, shipped / "diffusion-mnist")
+    monkeypatch.setattr("genlab.run_list.SHIPPED", shipped)
+    monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("genlab.pretrained.SHIPPED", shipped)
+    assert find_run("diffusion-mnist") == shipped / "diffusion-mnist"
+    assert origin("diffusion-mnist") == "comes with genlab"
+    export(run, tmp_path / "runs" / "diffusion-mnist")
+    assert find_run("diffusion-mnist") == Path("runs/diffusion-mnist")
+    assert origin("diffusion-mnist") == "a run of your own"
+    with pytest.raises(GenlabError, match="there is no run 'difusion-mnist': did you mean 'diffusion-mnist'"):
+        find_run("difusion-mnist")
+
+
+def test_an_unknown_model_is_refused_with_the_near_one() -> None:
+    with pytest.raises(GenlabError, match="no model 'difusion-mnist' comes with genlab: did you mean"):
+        load_pretrained("difusion-mnist")
+
+
+# --- what ships -----------------------------------------------------------------------------------
+
+
+def test_all_six_ship_and_take_no_more_than_25_megabytes() -> None:
+    assert pretrained_names() == NAMES
+    assert size_in_bytes(SHIPPED) < 25_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_draws_every_class_it_is_asked_for(name: str) -> None:
+    """Seen through the first judge of its data, which comes with the package too."""
+    from genlab.evaluation.judge_files import read_cards, read_judge
+
+    labels = torch.arange(40) % 10
+    images = load_pretrained(name).sample(40, labels=labels, generator=torch.Generator().manual_seed(0))
+    (card,) = (c for c in read_cards(JUDGES) if c.kind == "plain" and c.dataset == name.split("-")[1])
+    judge = read_judge(JUDGES, card)
+    with torch.no_grad():
+        answers = judge(2 * images - 1).argmax(1)
+    assert (answers == labels).float().mean() > 0.7
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_has_a_report_and_says_how_it_was_made(name: str) -> None:
+    report = known_report(SHIPPED / name)
+    assert report is not None
+    assert report.n == 10_000
+    assert report.dataset == name.split("-")[1]
+    summary = json.loads((SHIPPED / name / SUMMARY).read_text())
+    assert summary["command"].startswith("genlab train --config pretrained-")
+    assert "/" not in summary.get("source", "")
+    assert (SHIPPED / name / "samples.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_names_work_as_runs_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
+    images = sample("gan-mnist", 4, label=3)
+    generator = torch.Generator().manual_seed(0)
+    expected = genlab.load_pretrained("gan-mnist").sample(4, labels=torch.full((4,), 3), generator=generator)
+    assert torch.equal(images, expected)
+    result = CliRunner().invoke(app, ["pretrained"])
+    assert result.exit_code == 0, result.output
+    assert [line.split()[0] for line in result.output.splitlines()[1:]] == NAMES
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_what_ships_was_trained_on_the_published_images(name: str, real_data: Path) -> None:
+    fingerprint = load_dataset(name, "train", real_data).fingerprint
+    for each in (f"{family}-{name}" for family in ("vae", "gan", "diffusion")):
+        assert json.loads((SHIPPED / each / SUMMARY).read_text())["fingerprint"] == fingerprint
