@@ -15,10 +15,13 @@ import genlab.cli
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluating import (
+    EVALUATION,
+    REPORT,
     closest_pairs_sheet,
     data_of,
     evaluate,
     evaluate_family,
+    known_report,
     nats,
     read_images,
     training_seconds,
@@ -315,6 +318,22 @@ def test_a_folder_that_cannot_be_written_to(folder: Path, tmp_path: Path) -> Non
     evaluation = evaluate(folder / "gan", n=73)
     with pytest.raises(GenlabError, match=r"^cannot write into .*file: File exists$"):
         write_evaluation(evaluation, tmp_path / "file")
+
+
+def test_what_is_kept_in_a_runs_folder_is_known_of_it(folder: Path) -> None:
+    assert known_report(folder / "gan") is None
+    evaluation = evaluate(folder / "gan", n=73)
+    write_evaluation(evaluation, folder / "gan" / EVALUATION)
+    assert known_report(folder / "gan") == evaluation.report
+    for damaged in ("", "[]", "{}", '{"name": 3}'):
+        (folder / "gan" / EVALUATION / REPORT).write_text(damaged)
+        with pytest.raises(
+            GenlabError, match=r"report\.json is damaged: delete it, and evaluate the run again"
+        ):
+            known_report(folder / "gan")
+    (folder / "gan" / EVALUATION / REPORT).unlink()
+    with pytest.raises(GenlabError, match="there is no run"):
+        known_report("nowhere")
 
 
 def test_the_command_prints_and_writes(

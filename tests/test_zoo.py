@@ -11,13 +11,14 @@ from genlab.zoo import build, config_names, load_config
 ALL = ["diffusion", "diffusion-mlp", "diffusion-naive", "gan", "gan-small", "vae", "vae-small"]
 NEW = ["diffusion-compact", "diffusion-flow", "diffusion-large", "gan-conv", "vae-binary", "vae-conv"]
 FAIR = ["fair-diffusion", "fair-gan", "fair-vae"]
+SHIPPED = ["pretrained-diffusion", "pretrained-gan", "pretrained-vae"]
 
 
 # --- configs ----------------------------------------------------------------------------------
 
 
 def test_the_configs_are_these() -> None:
-    assert config_names() == sorted(ALL + NEW + FAIR)
+    assert config_names() == sorted(ALL + NEW + FAIR + SHIPPED)
 
 
 @pytest.mark.parametrize("name", ALL + NEW + FAIR)

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from genlab.pretrained import export
 from genlab.runs import fit
 from genlab.training.checkpoint import AVERAGED, NETWORKS, STATE, TRAINING
 from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, SUMMARY
@@ -71,6 +72,24 @@ def copy(path: Path) -> Path:
     """The small run, in the case's folder."""
     run: Path = shutil.copytree(template(16), path / "run")
     return run
+
+
+def exported(verb: str, damage: Callable[[Path], None] = lambda checkpoint: None) -> Case:
+    """A case from an exported copy of the run, and what is done to its one checkpoint."""
+
+    def make(path: Path) -> list[str]:
+        run = export(template(16), path / "exported")
+        for checkpoint in checkpoints(run):
+            damage(checkpoint)
+        return [verb, str(run), *(["--out", str(path / "x.png")] if verb != "resume" else [])]
+
+    return make
+
+
+def into_the_same_folder(path: Path) -> list[str]:
+    """Export a run over itself."""
+    run = copy(path)
+    return ["export", str(run), "--out", str(run)]
 
 
 def truncate(name: str, keep: float) -> Callable[[Path], None]:
@@ -224,4 +243,9 @@ CASES: dict[str, Case] = {
     "another data set": run_case(other_data),
     "run.json damaged": run_case(lambda run: void((run / SUMMARY).write_text('{"dataset":'))),
     "loss history damaged": run_case(damaged_history),
+    "an exported model resumed": exported("resume"),
+    "an exported model with a bit flipped": exported("sample", flip(AVERAGED, 0.9)),
+    "an exported model without its weights": exported("sample", remove(AVERAGED)),
+    "exported over itself": into_the_same_folder,
+    "no such model that ships": lambda path: ["sample", "difusion-mnist", "--out", str(path / "x.png")],
 }

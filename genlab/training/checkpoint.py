@@ -112,7 +112,7 @@ def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
             return read_checkpoint(folder, step)
         except DamagedCheckpoint as error:
             if step == steps[0]:
-                raise GenlabError(f"{error}; no other is whole, so train the run again") from None
+                raise GenlabError(f"{error}; no other is whole: train the run again, or get it again from where it came") from None
             say(f"{error}; using the one before")
     return None
 

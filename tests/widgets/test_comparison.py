@@ -70,7 +70,7 @@ def test_latent_sliders_move_all_that_decode_and_the_timestep_what_walks(compari
         slider.value = 0.0
         assert pictures(comparison) == before
     after = before
-    steps(comparison).step.value = 1
+    steps(comparison).step.value = 2
     assert [title for title, picture in pictures(comparison).items() if picture != after[title]] == [
         "Diffusion"
     ]
@@ -100,11 +100,11 @@ def test_one_class_for_all_that_can_be_told(comparison: Comparison) -> None:
 
 def test_sliders_stay_where_they_are(comparison: Comparison) -> None:
     comparison.sliders[0].value = 2.0
-    steps(comparison).step.value = 1
+    steps(comparison).step.value = 2
     comparison.seed.value = 7
     assert comparison.wait(30)
     assert comparison.sliders[0].value == 2.0
-    assert steps(comparison).step.value == 1
+    assert steps(comparison).step.value == 2
 
 
 def test_a_model_that_fails_says_so_and_the_others_go_on(comparison: Comparison) -> None:
