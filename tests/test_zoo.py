@@ -21,7 +21,7 @@ def test_the_configs_are_these() -> None:
     assert config_names() == sorted(ALL + NEW + FAIR + SHIPPED)
 
 
-@pytest.mark.parametrize("name", ALL + NEW + FAIR)
+@pytest.mark.parametrize("name", ALL + NEW + FAIR + SHIPPED)
 def test_every_config_builds_trains_and_samples(name: str, dataset: Dataset) -> None:
     overrides: dict[str, object] = {"train.max_steps": 2, "train.batch_size": 16}
     if "diffusion" in name:
@@ -29,7 +29,7 @@ def test_every_config_builds_trains_and_samples(name: str, dataset: Dataset) -> 
     if name == "diffusion-large":
         overrides |= {"model.network.channels": [8, 16, 32], "model.network.num_res_blocks": 1}
     config = load_config(name, overrides)
-    assert config.model.family == name.removeprefix("fair-").split("-")[0]
+    assert config.model.family == name.removeprefix("fair-").removeprefix("pretrained-").split("-")[0]
     before = [p.detach().clone() for p in build(config).networks.parameters()]
     family, history = fit(config, dataset)
     assert [step.step for step in history] == [1, 2]

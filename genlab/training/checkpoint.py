@@ -112,7 +112,8 @@ def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
             return read_checkpoint(folder, step)
         except DamagedCheckpoint as error:
             if step == steps[0]:
-                raise GenlabError(f"{error}; no other is whole: train the run again, or get it again from where it came") from None
+                remedy = "train the run again, or get it again from where it came"
+                raise GenlabError(f"{error}; no other is whole: {remedy}") from None
             say(f"{error}; using the one before")
     return None
 
