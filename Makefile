@@ -99,7 +99,7 @@ bench: $(SETUP)  ## training speed against a plain loop, the UNet against two ot
 	$(BIN)/python benchmarks/unet_speed.py
 
 wheel: $(SETUP)  ## build dist/genlab-*.whl, to upload to Colab
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(if $(UV),$(UV) build --quiet --wheel --out-dir dist .,$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .)
 
 lock:  ## pin today's newest versions in requirements.lock (needs uv)
 	@# torch pins its CUDA packages itself; left out here, the same file serves a CPU-only torch.
