@@ -76,13 +76,7 @@ class Comparison:
     @property
     def rows(self) -> list[Row]:
         """A row per model, real images first."""
-        rows = [Row(self.yardstick.real.name, [self.yardstick.real])]
-        for name in dict.fromkeys(each.model for each in self.measured):
-            mine = [each for each in self.measured if each.model == name]
-            reports = [each.report for each in mine if each.report is not None]
-            refused = [each.refused for each in mine if each.refused is not None]
-            rows.append(Row(name, reports, refused))
-        return rows
+        return [Row(self.yardstick.real.name, [self.yardstick.real]), *rows_of(self.measured)]
 
 
 def compare(
@@ -191,6 +185,17 @@ def _sampling_points(model: str, family: Family, yardstick: Yardstick, seed: int
             say(f"{model}, {label}: {error}")
             continue
         yield Point(model, label, each, ratio)
+
+
+def rows_of(measured: Sequence[Measured]) -> list[Row]:
+    """A row per model, in the order in which they first come."""
+    rows = []
+    for name in dict.fromkeys(each.model for each in measured):
+        mine = [each for each in measured if each.model == name]
+        reports = [each.report for each in mine if each.report is not None]
+        refused = [each.refused for each in mine if each.refused is not None]
+        rows.append(Row(name, reports, refused))
+    return rows
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
+from genlab.comparing import measured_from_json, rows_of
 from genlab.errors import GenlabError, did_you_mean
 from genlab.evaluating import known_report
+from genlab.evaluation.figures import Figure
+from genlab.evaluation.report import Report, by_key
+from genlab.evaluation.table import Row
 from genlab.family import Family
 from genlab.files import rename_folder, write_aside
 from genlab.run_list import SHIPPED, find_run
@@ -37,6 +41,7 @@ from genlab.training.run import (
     refuse_existing,
 )
 
+FAIR = SHIPPED / "fair"  # the comparison.json of the fair bench, by data set
 MOST_LINES = 400  # of a loss history: enough for a curve as wide as a page
 
 
@@ -81,6 +86,30 @@ def as_table() -> str:
         n = f"{report.n:,}" if report else ""
         lines.append(f"{name:<24}{weights:>10,}{megabytes:>7.1f}{n:>9}  {measured}")
     return "\n".join(lines)
+
+
+def fair_bench(dataset: str) -> list[Row]:
+    """The fair bench as it was measured once, real images first: the comparison.json that ships.
+
+    Args:
+        dataset: ``mnist`` or ``fashion_mnist``.
+
+    Raises:
+        GenlabError: it was not measured on this data.
+    """
+    path = FAIR / f"{dataset}.json"
+    if not path.is_file():
+        known = sorted(file.stem for file in path.parent.glob("*.json"))
+        raise GenlabError(
+            f"no fair bench of {dataset!r} comes with genlab: {did_you_mean(dataset, known)}, or make one: "
+            f"genlab compare --seconds 120 --dataset {dataset}"
+        )
+    values = json.loads(path.read_text("utf-8"))
+    measured = [measured_from_json(each) for each in values["measured"]]
+    floor = by_key(Figure(**figure) for figure in values["floor"])
+    n = next(each.report.n for each in measured if each.report is not None)
+    real = Report("real test images", dataset, n, 0, floor, floor)
+    return [Row(real.name, [real]), *rows_of(measured)]
 
 
 def size_in_bytes(folder: Path) -> int:

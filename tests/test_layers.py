@@ -35,8 +35,8 @@ FLOORS = [  # from the ground up
     {"run_list"},
     {"runs"},
     {"evaluating"},
-    {"bounding", "comparing", "pretrained"},
-    {"fair"},
+    {"bounding", "comparing"},
+    {"fair", "pretrained"},
     {"cli", "__init__"},  # genlab/__init__.py hands on the verbs of runs, when they are asked for
     {"__main__"},
 ]
@@ -89,7 +89,7 @@ def test_the_imports_are_found() -> None:
 
 def test_every_room_has_a_floor() -> None:
     rooms = {path.name if path.is_dir() else path.stem for path in PACKAGE.iterdir()} - {"__pycache__"}
-    assert rooms - set(FLOOR_OF) <= {"configs", "py", "__init__"}, "new: give it a floor in FLOORS"
+    assert rooms - set(FLOOR_OF) <= {"configs", "py", "weights", "__init__"}, "new: give it a floor in FLOORS"
 
 
 @pytest.mark.parametrize("floor", range(len(FLOORS)), ids=lambda n: " ".join(sorted(FLOORS[n])).strip())

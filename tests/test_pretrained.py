@@ -17,6 +17,7 @@ from genlab.evaluation.judge_files import SHIPPED as JUDGES
 from genlab.family import Family
 from genlab.pretrained import (
     export,
+    fair_bench,
     load_pretrained,
     origin,
     pretrained_names,
@@ -220,3 +221,20 @@ def test_what_ships_was_trained_on_the_published_images(name: str, real_data: Pa
     fingerprint = load_dataset(name, "train", real_data).fingerprint
     for each in (f"{family}-{name}" for family in ("vae", "gan", "diffusion")):
         assert json.loads((SHIPPED / each / SUMMARY).read_text())["fingerprint"] == fingerprint
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_the_fair_bench_ships_with_every_family_and_its_seeds(name: str) -> None:
+    real, *rows = fair_bench(name)
+    assert real.figure(("frechet_ratio", "plain")).value == 1  # type: ignore[union-attr]
+    reports = {row.name: row.reports for row in rows}
+    for family in ("vae", "gan", "diffusion"):
+        assert len(reports[f"fair-{family}"]) == 3
+        assert all(report.dataset == name for report in reports[f"fair-{family}"])
+
+
+def test_no_fair_bench_of_other_data_ships() -> None:
+    with pytest.raises(
+        GenlabError, match="no fair bench of 'mnits' .*: did you mean 'mnist'"
+    ):
+        fair_bench("mnits")
