@@ -25,7 +25,7 @@ class Comparison(WithStill):
 
     Each panel has two blocks of images. Above is what the model sets out from, below what it makes of it: a
     code and the image decoded from it in one step, or a state of the walk and the image that is expected at
-    its end. A model's own dials, such as its prior, truncation, sampler and steps, stand over its panel.
+    its end. A model's own dials, such as its prior, truncation, sampler and steps, stand below.
 
     Args:
         models: a title and a model each (``genlab.family.Decodes`` or ``genlab.family.Walks``).
@@ -52,10 +52,7 @@ class Comparison(WithStill):
         widest = max([m.latent_dim for m in models.values() if isinstance(m, Decodes)], default=0)
         self.sliders = [latent_slider(f"direction {i + 1}") for i in range(min(3, widest))]
         self.panels = {title: self._make_panel(title) for title in models}
-        columns = [
-            widgets.VBox([self._head(title), panel], layout=widgets.Layout(width="336px"))
-            for title, panel in self.panels.items()
-        ]
+        columns = [self._column(title) for title in self.panels]
         shared = [self.choice, self.seed, self.images, *self.shared.values()]
         super().__init__([in_a_row(shared), in_a_row(self.sliders), in_a_row(columns)])
         for control in (self.seed, self.choice, self.images):
@@ -115,6 +112,10 @@ class Comparison(WithStill):
         panel, labels, n = self.panels[title], self.labels_for(self.models[title]), self.images.value
         panel.attempt(lambda: panel.start(self.seed.value, labels, n))
 
-    def _head(self, title: str) -> widgets.HTML:
+    def _column(self, title: str) -> widgets.VBox:
+        """A head and a panel, its picture first: so the pictures stand side by side, whatever is below."""
         note = "" if self.models[title].num_classes else " (cannot be told the class)"
-        return widgets.HTML(f"<b>{html.escape(title)}</b>{note}")
+        panel = self.panels[title]
+        panel.children = [panel.picture, *(part for part in panel.children if part is not panel.picture)]
+        head = widgets.HTML(f"<b>{html.escape(title)}</b>{note}")
+        return widgets.VBox([head, panel], layout=widgets.Layout(width="336px"))

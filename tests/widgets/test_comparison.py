@@ -41,6 +41,10 @@ def pictures(comparison: Comparison) -> dict[str, bytes]:
     return {title: bytes(panel.picture.value) for title, panel in comparison.panels.items()}
 
 
+def below(widget: widgets.Widget) -> list[widgets.Widget]:
+    return [widget, *(w for child in getattr(widget, "children", ()) for w in below(child))]
+
+
 def latent(comparison: Comparison, title: str) -> LatentExplorer:
     panel = comparison.panels[title]
     assert isinstance(panel, LatentExplorer)
@@ -137,10 +141,11 @@ def test_the_still_holds_every_panel(comparison: Comparison) -> None:
     assert metadata["image/png"]["alt"] == data["text/plain"]
 
 
-def test_who_cannot_be_told_the_class_is_marked(comparison: Comparison) -> None:
-    def below(widget: widgets.Widget) -> list[widgets.Widget]:
-        return [widget, *(w for child in getattr(widget, "children", ()) for w in below(child))]
+def test_the_pictures_stand_side_by_side(comparison: Comparison) -> None:
+    assert all(panel.children[0] is panel.picture for panel in comparison.panels.values())
 
+
+def test_who_cannot_be_told_the_class_is_marked(comparison: Comparison) -> None:
     heads = [w.value for w in below(comparison) if isinstance(w, widgets.HTML) and w.value.startswith("<b>")]
     assert heads == ["<b>VAE</b> (cannot be told the class)", "<b>GAN</b>", "<b>Diffusion</b>"]
     assert all(panel in below(comparison) for panel in comparison.panels.values())
@@ -184,7 +189,7 @@ def test_guidance_is_shared_and_moves_what_has_it(comparison: Comparison) -> Non
     before = pictures(comparison)
     assert list(comparison.shared) == ["guidance_scale"]
     assert "guidance_scale" in steps(comparison).dials
-    assert comparison.shared["guidance_scale"] not in steps(comparison).children[0].children
+    assert comparison.shared["guidance_scale"] not in below(steps(comparison))
     comparison.shared["guidance_scale"].value = 8.0
     after = pictures(comparison)
     assert [title for title in after if after[title] != before[title]] == ["Diffusion"]
@@ -202,9 +207,6 @@ def test_a_models_own_dials_move_it_alone(comparison: Comparison) -> None:
 
 
 def test_every_control_has_a_name_of_its_own_in_its_place(comparison: Comparison) -> None:
-    def below(widget: widgets.Widget) -> list[widgets.Widget]:
-        return [widget, *(w for child in getattr(widget, "children", ()) for w in below(child))]
-
     kinds = (widgets.IntText, widgets.FloatText, widgets.Dropdown)
     names = [w.description for w in below(comparison) if isinstance(w, kinds)]
     assert all(names)
