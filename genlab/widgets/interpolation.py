@@ -8,7 +8,6 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.data import to_unit
@@ -16,13 +15,12 @@ from genlab.directions import draw_codes
 from genlab.errors import GenlabError
 from genlab.family import IMAGE_SHAPE, Decodes, Family, Walks
 from genlab.latent import linear_walk, spherical_walk
-from genlab.plots import enlarged, grid, labelled
+from genlab.plots import Picture, beside, enlarged, grid, labelled
 from genlab.widgets.background import Background
 from genlab.widgets.controls import Choice, Control, Number, in_a_row, numbered
 from genlab.widgets.panel import Panel
 
-FRAMES = 17  # on the way, both ends included
-IN_PRINT = 9  # of them, evenly spaced, in the strip beside
+FRAMES = 18  # on the way, both ends included: two lines of nine
 
 
 class Interpolation(Panel):
@@ -65,23 +63,19 @@ class Interpolation(Panel):
         alt = "For each model an image between A and B, and beside it the way from A to B: " + ", ".join(
             models
         )
-        super().__init__([*controls, self.position, self.progress], self.draw_strips, alt)
+        super().__init__([*controls, in_a_row([self.position, self.progress])], self.draw_strips, alt)
         self.position.on_change(self.redraw)
         for seed in self.seeds:
             seed.on_change(self.restart)
         for choice in self.classes:
             choice.on_change(self.restart)
 
-    def draw_strips(self) -> NDArray[np.uint8]:
-        """A block for each model: the image at the slider's position, and the way in print."""
-        printed = np.linspace(0, FRAMES - 1, IN_PRINT).round().astype(int)
+    def draw_strips(self) -> Picture:
+        """A block for each model: the image at the slider's position, twice as large, and the whole way."""
         blocks = []
         for title, frames in self.strips.items():
-            here = enlarged(grid(frames[self.position.value][None]), 3)
-            way = grid(frames[printed], columns=IN_PRINT)
-            margins = ((here.shape[0] - way.shape[0], 0), (8, 0))
-            beside = np.hstack([here, np.pad(way, margins, constant_values=255)])
-            blocks.append(labelled(beside, title))
+            here = enlarged(grid(frames[self.position.value][None]), 2)
+            blocks.append(labelled(beside(here, grid(frames, columns=FRAMES // 2)), title))
         return np.vstack(blocks)
 
     def restart(self, _: Any = None) -> None:

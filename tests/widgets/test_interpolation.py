@@ -3,12 +3,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import geometric_slerp
 from torch import Tensor
 
 from genlab.data import to_unit
 from genlab.errors import GenlabError
 from genlab.family import Family
-from genlab.latent import spherical_walk
 from genlab.plots import to_png
 from genlab.widgets import Interpolation
 from genlab.widgets.interpolation import FRAMES
@@ -51,14 +51,16 @@ def test_both_ends_are_the_images_of_their_seeds_and_classes(models: dict[str, A
         )
 
 
-def test_the_middle_is_half_of_both_codes_and_half_of_both_classes(models: dict[str, Any]) -> None:
+@pytest.mark.parametrize("frame", [1, 9, 16])
+def test_in_between_codes_turn_and_classes_blend(models: dict[str, Any], frame: int) -> None:
     explorer = Interpolation(models, NAMES, seeds=(3, 8))
-    gan = models["GAN"]
-    codes = [seeded(seed, 1, gan.latent_dim)[0] for seed in (3, 8)]
-    middle = spherical_walk(codes[0], codes[1], 3)[1]
-    half = torch.tensor([[0.5, 0.5] + [0.0] * 8])
-    expected = gan.decode(middle[None], half)[0]
-    torch.testing.assert_close(explorer.strips["GAN"][FRAMES // 2], expected, atol=1e-5, rtol=1e-4)
+    gan, weight = models["GAN"], frame / (FRAMES - 1)
+    start, end = (seeded(seed, 1, gan.latent_dim)[0].double() for seed in (3, 8))
+    turned = geometric_slerp((start / start.norm()).numpy(), (end / end.norm()).numpy(), [weight])
+    code = torch.from_numpy(turned) * ((1 - weight) * start.norm() + weight * end.norm())
+    blend = torch.tensor([[1 - weight, weight] + [0.0] * 8])
+    expected = gan.decode(code, blend)[0]
+    torch.testing.assert_close(explorer.strips["GAN"][frame], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_the_slider_shows_what_is_there_already(models: dict[str, Any]) -> None:
@@ -69,7 +71,7 @@ def test_the_slider_shows_what_is_there_already(models: dict[str, Any]) -> None:
         explorer.position.value = position
         assert explorer.picture.value == to_png(explorer.still(), SCALE)
         first = (explorer.strips["VAE"][position, 0].clamp(0, 1) * 255).round().byte().numpy()
-        assert np.array_equal(explorer.still()[14 : 14 + 84 : 3, :84:3], first)  # three times as large
+        assert np.array_equal(explorer.still()[14 : 14 + 56 : 2, :56:2], first)  # twice as large
         pictures.add(explorer.picture.value)
     assert len(pictures) == 3
 
