@@ -102,16 +102,16 @@ def enlarged(picture: Picture, times: int) -> Picture:
 
 
 def beside(*pictures: Picture) -> Picture:
-    """Pictures side by side with a white gap between, the lower ones filled up with white."""
+    """Pictures side by side with a gap between, the lower ones filled up with the ground."""
     height = max(picture.shape[0] for picture in pictures)
-    padded = [np.pad(p, ((0, height - p.shape[0]), (0, 12)), constant_values=255) for p in pictures]
+    padded = [np.pad(p, ((0, height - p.shape[0]), (0, 12)), constant_values=GROUND) for p in pictures]
     return np.hstack(padded)[:, :-12]
 
 
 def labelled(picture: Picture, text: str) -> Picture:
-    """A picture under a white line that says what it is, for stills without a page around them."""
-    line = Image.new("L", (picture.shape[1], 14), 255)
-    ImageDraw.Draw(line).text((0, 1), text, fill=0, font=ImageFont.load_default())
+    """A picture under a line that says what it is, white on the ground, for stills without a page."""
+    line = Image.new("L", (picture.shape[1], 14), GROUND)
+    ImageDraw.Draw(line).text((2, 1), text, fill=255, font=ImageFont.load_default())
     return np.vstack([np.asarray(line), picture])
 
 

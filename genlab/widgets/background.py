@@ -58,6 +58,11 @@ class Background:
         self._thread = Thread(target=work, daemon=True)
         self._thread.start()
 
+    def stop(self) -> None:
+        """Let the latest job stop at its next item, and be heard no more."""
+        with self._lock:
+            self._latest += 1
+
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the latest job; whether it has ended."""
         if self._thread is not None:

@@ -58,13 +58,14 @@ class Number(widgets.HBox):
         number = change["new"]
         fits = isfinite(number) and self.low <= number <= self.high
         self.refusal.value = "" if fits else alert(f"{self.low:g} to {self.high:g}, please")
-        if fits and number != self._value:
+        if fits:
             self._take(number)
 
     def _take(self, number: float) -> None:
-        self._value = number
-        for react in self._listeners:
-            react({"name": "value", "new": number})
+        if number != self._value:
+            self._value = number
+            for react in self._listeners:
+                react({"name": "value", "new": number})
 
 
 class Control(Number):
@@ -96,11 +97,11 @@ class Control(Number):
             self.value = high
 
     def _slid(self, change: Any) -> None:
-        self.box.value = round(change["new"], 6)  # 0.1 + 0.2 is 0.3 to whoever reads the box
+        self._take(round(change["new"], 6))  # 0.1 + 0.2 is 0.3 to whoever reads the box
 
     def _take(self, number: float) -> None:
-        self.slider.value = number
-        super()._take(number)
+        super()._take(number)  # first the picture, for which somebody waits; then slider and box
+        self.slider.value = self.box.value = number
 
 
 class Choice(widgets.HBox):
@@ -171,4 +172,5 @@ def in_a_row(controls: Iterable[widgets.Widget]) -> widgets.HBox:
 
 def alert(text: str) -> str:
     """A line that is read out at once by a screen reader."""
-    return f"<span role='alert' style='color: #c04a00; font-weight: bold'>{html.escape(text)}</span>"
+    style = "color: var(--jp-error-color1, #c04a00); font-weight: bold"
+    return f"<span role='alert' style='{style}'>{html.escape(text)}</span>"

@@ -124,4 +124,5 @@ class LatentExplorer(Panel):
             return vectors, ""
         found: Directions = leading_directions(self.model, min(3, self.model.latent_dim))
         said = " · ".join(f"{i}: {name}" for i, name in enumerate(found.names, start=1))
-        return found.vectors, "" if names else f"directions, towards the right: {said}"
+        line = f"<div style='line-height: 1.4'>directions, towards the right: {said}</div>"
+        return found.vectors, "" if names else line

@@ -13,14 +13,14 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.plots import to_png
+from genlab.plots import GROUND, to_png
 
 SCALE = 2  # screen pixels per image pixel
 
 
 def stacked(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Two pictures of the same width under each other, with a white line between."""
-    return np.vstack([np.pad(above, ((0, 8), (0, 0)), constant_values=255), below])
+    """Two pictures of the same width under each other, with a band between."""
+    return np.vstack([np.pad(above, ((0, 8), (0, 0)), constant_values=GROUND), below])
 
 
 class WithStill(widgets.VBox):

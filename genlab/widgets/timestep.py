@@ -1,17 +1,17 @@
 """Scrub through the states of a sampler: x_t above, the image predicted from it below."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
-from numpy.typing import NDArray
 
 from genlab.data import to_unit
 from genlab.errors import GenlabError
 from genlab.family import State
-from genlab.plots import grid
+from genlab.plots import Picture, grid
 from genlab.widgets.controls import Control, in_a_row
 from genlab.widgets.panel import Panel, stacked
+from genlab.widgets.play import Player
 
 
 class TimestepExplorer(Panel):
@@ -37,7 +37,7 @@ class TimestepExplorer(Panel):
             raise GenlabError("TimestepExplorer needs at least one state: pass model.trajectory(10)")
         last = len(self.states) - 1
         self.step = Control("step", last, 0, last, 1)
-        self.play = widgets.Play(value=last, min=0, max=last, interval=120)
+        self.play = Player(self.step)
         self.noise = widgets.FloatProgress(description="noise", min=0, max=1)
         self.noise.layout = widgets.Layout(width="306px", display=None if noise_level else "none")
         self.caption = widgets.HTML()
@@ -45,20 +45,27 @@ class TimestepExplorer(Panel):
             "Two rows of images: above, noisy ones on the way; below, what the model expects them to become."
         )
         super().__init__([in_a_row([self.step, self.play]), self.noise, self.caption], self.draw_state, alt)
-        widgets.link((self.play, "value"), (self.step.slider, "value"))
         self.step.on_change(self.redraw)
 
-    def draw_state(self) -> NDArray[np.uint8]:
+    def redraw(self, _: Any = None) -> None:
+        """Draw what the slider points to, then say where that stands."""
+        super().redraw()
+        self.describe(self.states[self.step.value])
+
+    def draw_state(self) -> Picture:
         """What the slider points to: the noisy images above, the predicted ones below."""
         return self.draw_one(self.states[self.step.value])
 
-    def draw_one(self, state: State) -> NDArray[np.uint8]:
-        """A state as a picture; the caption and the bar say where it stands."""
+    def draw_one(self, state: State) -> Picture:
+        """A state as a picture."""
+        above = grid(to_unit(state.x), self.columns)
+        return stacked(above, grid(to_unit(state.pred_original_sample), self.columns))
+
+    def describe(self, state: State) -> None:
+        """The caption, and the bar of the noise."""
         where = f"t = {state.t}" if state.t >= 0 else "finished"
         level = ""
         if self.noise_level is not None:
             self.noise.value = self.noise_level(state.t)
             level = f", noise {self.noise.value:.2f}"
-        self.caption.value = f"{where}{level}: above x<sub>t</sub>, below the predicted x<sub>0</sub>"
-        above = grid(to_unit(state.x), self.columns)
-        return stacked(above, grid(to_unit(state.pred_original_sample), self.columns))
+        self.caption.value = f"{where}{level}: above x<sub>t</sub>, below x<sub>0</sub> as expected"

@@ -84,19 +84,19 @@ class WalkExplorer(TimestepExplorer):
     def _walk(self) -> Iterator[State]:
         settings: Mapping[str, Any] = {name: dial.value for name, dial in self.dials.items()}
         generator = torch.Generator().manual_seed(self.seed)
-        return self.model.trajectory(self.n, labels=self.labels, generator=generator, **settings)
+        yield from self.model.trajectory(self.n, labels=self.labels, generator=generator, **settings)
 
     def _show(self, made: list[State], state: State) -> None:
         made.append(state)
         self.progress.value = len(made)
         self.picture.value = to_png(self.draw_one(state), SCALE)
+        self.describe(state)
 
     def _finish(self, made: list[State]) -> None:
         last = len(made) - 1
         # The shorter of the two walks must be long enough for the slider at every moment between.
         if last >= self.step.high:
             self.states = made
-        self.play.max = last
         self.step.stretch(last)
         self.states = made
         self.progress.layout.visibility = "hidden"

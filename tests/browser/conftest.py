@@ -8,16 +8,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+MINUTES = 60_000  # Playwright counts milliseconds
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     # Without this, cells outside the window are taken out of the page.
@@ -45,14 +47,11 @@ def artifacts() -> Path:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    executable = find_browser()
     if executable is None:
         pytest.skip(f"NO BROWSER TESTS: none of {', '.join(BROWSERS)} is on the PATH; install Chromium")
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=executable,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
-        )
+        yield playwright.chromium.launch(executable_path=executable, args=FLAGS)
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +63,78 @@ def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lab(lab_folder: Path) -> Iterator[str]:
     """The address of a JupyterLab over a copy of the series, in the smoke profile."""
-    for notebook in (REPOSITORY / "notebooks").glob("*.ipynb"):
-        shutil.copy(notebook, lab_folder)
-    with serving("jupyterlab", lab_folder, "--IdentityProvider.token=") as address:
+    with serving_series(lab_folder) as address:
         yield address
+
+
+def find_browser() -> str | None:
+    """The path of a Chromium, if there is one."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextmanager
+def serving_series(folder: Path) -> Iterator[str]:
+    """The address of a JupyterLab over a folder, into which the notebooks are copied first."""
+    for notebook in (REPOSITORY / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, folder)
+    with serving("jupyterlab", folder, "--IdentityProvider.token=") as address:
+        yield address
+
+
+def open_notebook(browser: Browser, address: str, name: str, width: int = 1500, height: int = 1000) -> Page:
+    """A page of JupyterLab with one notebook, its kernel ready."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(20_000)
+    # A workspace of its own, else what was open before is open there too.
+    page.goto(f"{address}/lab/workspaces/{Path(name).stem}/tree/{name}")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=MINUTES)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTES)
+    return page
+
+
+def run_all(page: Page) -> None:
+    """Choose it in the menu; does not wait."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def errors(outputs: Page | Locator) -> int:
+    """How many outputs are errors; JupyterLab marks them as it marks stderr."""
+    return outputs.locator("pre", has_text="Traceback (most recent call last)").count()
+
+
+def tab_to(page: Page, first: str, name: str) -> None:
+    """Go by Tab alone from the control called ``first`` to the one called ``name``."""
+    page.get_by_label(first, exact=True).focus()
+    for _ in range(40):
+        if f'"{name}"' in focused(page).splitlines()[0]:
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"Tab does not lead to {name!r}")
+
+
+def enter(page: Page, first: str, name: str, text: str) -> None:
+    """Type into a box, which is reached by Tab."""
+    tab_to(page, first, name)
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def focused(page: Page) -> str:
+    """Role and accessible name of what has the focus, such as ``- spinbutton "seed": "0"``."""
+    return page.locator("*:focus").first.aria_snapshot()
+
+
+def wait_until(true: Callable[[], bool], page: Page, seconds: float) -> None:
+    """Return when it is true; fail, and leave a picture of the page, when it does not become so."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            page.screenshot(path=REPOSITORY / "artifacts" / "waited-in-vain.png")
+            pytest.fail("waited in vain: see artifacts/waited-in-vain.png")
+        page.wait_for_timeout(50)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import moved_by_keyboard, serving, write_explorer
+from tests.browser.conftest import errors, moved_by_keyboard, serving, write_explorer
 
 MINUTES = 60_000  # Playwright counts milliseconds
 
@@ -21,7 +21,7 @@ def test_an_explorer_follows_the_keyboard(browser: Browser, tmp_path: Path, arti
         try:
             page.locator("img.widget-image").wait_for(timeout=2 * MINUTES)
             assert moved_by_keyboard(page)
-            assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+            assert errors(page) == 0
         finally:
             page.screenshot(path=artifacts / "notebook7.png")
             page.close()

@@ -7,6 +7,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
+from tests.browser.conftest import errors
+
 MINUTES = 60_000  # Playwright counts milliseconds
 CELLS = [
     "import genlab\n"
@@ -76,4 +78,4 @@ def test_the_next_cell_goes_on_where_it_stopped(page: Page) -> None:
     text = "\n".join(outputs(page, 1).all_inner_texts())
     assert "Going on after step" in text
     assert outputs(page, 1).locator("img").count() == 1
-    assert outputs(page, 1).locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert errors(outputs(page, 1)) == 0

@@ -19,7 +19,7 @@ from genlab.config import project_dir
 from genlab.data.cache import kept_in
 
 FOLDER = project_dir() / "notebooks"
-NOTEBOOKS = sorted(FOLDER.glob("0*.ipynb"))
+NOTEBOOKS = sorted(FOLDER.glob("0[0-4]*.ipynb"))  # 05 shows models, of whatever data, and reads none
 LINE = 'data = load_dataset("auto")\n'
 CLASSES = {"null": 0, "drei": 3, "sieben": 7}  # in another order than their digits
 

@@ -46,7 +46,7 @@ def shows(explorer: WalkExplorer, expected: list[torch.Tensor]) -> bool:
 def test_it_begins_with_a_finished_walk(model: Diffusion) -> None:
     explorer = WalkExplorer(model)
     assert shows(explorer, walked(model))
-    assert explorer.step.value == explorer.step.high == explorer.play.max == 3
+    assert explorer.step.value == explorer.step.high == 3
     assert explorer.noise.value == 0
 
 
@@ -64,7 +64,7 @@ def test_a_shorter_and_a_longer_walk_stretch_the_slider(model: Diffusion) -> Non
     for steps in (9, 1, 5):
         explorer.dials["num_inference_steps"].value = steps
         assert shows(explorer, walked(model, num_inference_steps=steps))
-        assert explorer.step.value == explorer.step.high == explorer.play.max == explorer.play.value == steps
+        assert explorer.step.value == explorer.step.high == explorer.step.slider.max == steps
     explorer.step.value = 2
     explorer.dials["num_inference_steps"].value = 4
     assert explorer.background.wait(30)
@@ -137,6 +137,19 @@ def test_an_error_on_the_way_is_said_and_the_old_walk_stays(
     assert explorer.background.wait(10)
     assert "out of &lt;memory&gt;" in explorer.message.value
     assert explorer.picture.value == picture
+    assert explorer.progress.layout.visibility == "hidden"
+
+
+def test_an_error_at_the_call_is_said_as_well(model: Diffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer = WalkExplorer(model)
+
+    def refusing(n: int, **_: Any) -> Iterator[Any]:
+        raise GenlabError("not today")
+
+    monkeypatch.setattr(model, "trajectory", refusing)
+    explorer.restart()
+    assert explorer.background.wait(10)
+    assert "not today" in explorer.message.value
     assert explorer.progress.layout.visibility == "hidden"
 
 
