@@ -10,8 +10,10 @@ images; and with fewer images the run it was copied from beside it, to see that 
 """
 
 import shlex
+import shutil
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -47,23 +49,25 @@ PER_CLASS = 10
 SHOWN = ("frechet_ratio", "precision", "recall", "coverage", "class_accuracy", "copied_features")
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
-Names = Annotated[list[str], typer.Argument(help="Models: " + ", ".join(COMMANDS))]
+Name = Enum("Name", {name: name for name in COMMANDS}, type=str)  # type: ignore[misc]
+Names = Annotated[list[Name], typer.Argument(help="Models.")]
 
 
 @app.command()
 def train(names: Names) -> None:
     """Run the command of each."""
-    for name in names:
+    for name in (each.value for each in names):
         subprocess.run([sys.executable, "-m", *shlex.split(COMMANDS[name])], check=True)
 
 
 @app.command()
 def ship(names: Names) -> None:
-    """Export, measure, draw."""
-    for name in names:
+    """Export in place of what ships now, measure, draw."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in (each.value for each in names):
         run, folder = Path("runs/pretrained") / name, SHIPPED / name
-        if not folder.exists():
-            export(run, folder, command=COMMANDS[name])
+        shutil.rmtree(folder, ignore_errors=True)
+        export(run, folder, command=COMMANDS[name])
         print(f"{name}: {size_in_bytes(folder) / 1e6:.1f} MB")
         for path in (run, folder):
             print(f"  {path.parent}: {by_both(evaluate(path, n=FEW).report)} at N = {FEW:,}", flush=True)

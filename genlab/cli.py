@@ -1,6 +1,7 @@
 """The command line: train a model, sample from it, look at data and configs."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -172,7 +173,8 @@ def export(
     from genlab.pretrained import export, size_in_bytes
 
     folder = export(run, out, half=not full)
-    typer.echo(f"Wrote {folder} ({size_in_bytes(folder) / 1e6:.1f} MB): genlab sample {folder} --out x.png")
+    size, name = size_in_bytes(folder) / 1e6, shlex.quote(str(folder))
+    typer.echo(f"Wrote {folder} ({size:.1f} MB): genlab sample {name} --out x.png")
 
 
 @app.command(epilog="Example: genlab pretrained")

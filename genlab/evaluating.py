@@ -16,7 +16,7 @@ from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset, to_signed, to_unit
 from genlab.errors import GenlabError
 from genlab.evaluation.figures import Figure
-from genlab.evaluation.look import check_images
+from genlab.evaluation.look import check_measurable
 from genlab.evaluation.memorisation import closest_pairs, nearest
 from genlab.evaluation.reference import QUERIES
 from genlab.evaluation.report import Report, as_text, report_from_json
@@ -260,7 +260,7 @@ def _images_to_measure(path: Path, n: int | None) -> Tensor:
     if n is not None and n > len(images):
         raise GenlabError(f"{path} holds {len(images):,} images, {n:,} were asked for")
     try:
-        check_images(images[:n])
+        check_measurable(images[:n])
     except GenlabError as error:
         raise GenlabError(f"{path}: {error}") from None
     return images[:n]

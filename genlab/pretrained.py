@@ -8,6 +8,7 @@ half precision. So whatever takes a run takes its name as well: ``genlab sample 
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,7 +39,6 @@ from genlab.training.run import (
     find_runs,
     read_metrics,
     read_summary,
-    refuse_existing,
 )
 
 FAIR = SHIPPED / "fair"  # the comparison.json of the fair bench, by data set
@@ -97,14 +97,13 @@ def fair_bench(dataset: str) -> list[Row]:
     Raises:
         GenlabError: it was not measured on this data.
     """
-    path = FAIR / f"{dataset}.json"
-    if not path.is_file():
-        known = sorted(file.stem for file in path.parent.glob("*.json"))
+    known = sorted(file.stem for file in FAIR.glob("*.json"))
+    if dataset not in known:
         raise GenlabError(
             f"no fair bench of {dataset!r} comes with genlab: {did_you_mean(dataset, known)}, or make one: "
             f"genlab compare --seconds 120 --dataset {dataset}"
         )
-    values = json.loads(path.read_text("utf-8"))
+    values = json.loads((FAIR / f"{dataset}.json").read_text("utf-8"))
     measured = [measured_from_json(each) for each in values["measured"]]
     floor = by_key(Figure(**figure) for figure in values["floor"])
     n = next(each.report.n for each in measured if each.report is not None)
@@ -137,7 +136,8 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
     summary = read_summary(source)
     if not summary.get("finished"):
         raise GenlabError(f"{source} is not finished: genlab resume {source} trains it to its end")
-    refuse_existing(target)
+    if target.name in ("", "..") or os.path.exists(target):
+        raise GenlabError(f"{target} exists already: name another folder, or delete it")
     checkpoint = newest(source / CHECKPOINTS, say)
     if checkpoint is None:
         raise GenlabError(f"{source} has no checkpoint: train it again")
@@ -148,8 +148,9 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
         weights.mkdir(parents=True)
         for name, content in weights_only(checkpoint, half=half):
             write_aside(weights / name, content)
-        for name in (CONFIG, SHEET):
-            shutil.copyfile(source / name, aside / name)
+        shutil.copyfile(source / CONFIG, aside / CONFIG)
+        if (source / SHEET).is_file():
+            shutil.copyfile(source / SHEET, aside / SHEET)
         write_aside(aside / METRICS, "".join(thinned(list(read_metrics(source)))))
         write_aside(aside / SUMMARY, json.dumps(_public(summary, command), indent=2) + "\n")
         rename_folder(aside, target)
@@ -164,12 +165,13 @@ def thinned(history: Sequence[Step], most: int = MOST_LINES) -> list[str]:
     """A loss history as lines of ``metrics.jsonl``: the means of at most ``most`` stretches of it."""
     if not history:
         return []
-    names, lines = history[0].losses, []
+    lines = []
     for stretch in np.array_split(np.arange(len(history)), min(most, len(history))):
         steps = [history[index] for index in stretch]
         last: dict[str, JsonValue] = {"step": steps[-1].step, "epoch": steps[-1].epoch}
         last["seconds"] = round(steps[-1].seconds, 4)
-        means = {name: float(np.mean([step.losses[name] for step in steps])) for name in names}
+        names = dict.fromkeys(name for step in steps for name in step.losses)  # some are not in every step
+        means = {name: np.mean([s.losses[name] for s in steps if name in s.losses]) for name in names}
         lines.append(
             json.dumps({**last, **{name: float(f"{mean:.5g}") for name, mean in means.items()}}) + "\n"
         )
@@ -179,4 +181,4 @@ def thinned(history: Sequence[Step], most: int = MOST_LINES) -> list[str]:
 def _public(summary: Mapping[str, Any], command: str | None) -> dict[str, Any]:
     """The summary without what is of this machine alone."""
     kept = {key: value for key, value in summary.items() if key not in ("source", "data_root")}
-    return {"exported": True, **({} if command is None else {"command": command}), **kept}
+    return {**kept, "exported": True, **({} if command is None else {"command": command})}

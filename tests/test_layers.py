@@ -29,6 +29,7 @@ FLOORS = [  # from the ground up
         "",
     },
     {"family"},
+    {"checks"},
     {*FAMILIES, "directions"},
     {"training", "evaluation", "widgets"},
     {"zoo", "sampling", "teach"},

@@ -8,9 +8,7 @@ the rest of the notebook is still running. Needs Chromium, and some GB of disk f
 """
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,8 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MINUTES = 60_000  # Playwright counts milliseconds
+from tests.browser.conftest import MINUTES, find_browser, free_port
 
 
 class Clock:
@@ -46,12 +43,9 @@ def main() -> None:
 
 def path_from(folder: Path) -> None:
     """The path in one clone."""
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    executable, port = find_browser(), free_port()
     if executable is None:
-        raise SystemExit(f"none of {', '.join(BROWSERS)} is on the PATH")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        raise SystemExit("no Chromium on the PATH")
     address, clock = f"http://127.0.0.1:{port}", Clock()
     arguments = f"LAB_ARGS=--no-browser --port {port} --IdentityProvider.token="
     environment = {name: value for name, value in os.environ.items() if name != "GENLAB_DATA"}

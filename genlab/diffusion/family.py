@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from genlab.checks import check_images, check_number, choose_labels
 from genlab.config import Settings
 from genlab.data import to_unit
 from genlab.diffusion.editing import inpainting, noised_start
@@ -33,9 +34,6 @@ from genlab.family import (
     IMAGE_SHAPE,
     Dial,
     Loss,
-    check_images,
-    check_number,
-    choose_labels,
     device_of,
 )
 
@@ -295,14 +293,11 @@ class Diffusion:
             ``num_inference_steps`` states and then the finished one, images in [-1, 1].
 
         Raises:
-            GenlabError: as ``Family.sample``; noise of another shape; more steps than T; guidance without
-                classes.
+            GenlabError: as ``Family.sample``; noise of another shape or not finite; more steps than T;
+                guidance without classes.
         """
         check_number(n)
-        if noise is None:
-            noise = torch.randn(n, *IMAGE_SHAPE, generator=generator)
-        elif noise.shape != (n, *IMAGE_SHAPE):
-            raise GenlabError(f"noise should be {(n, *IMAGE_SHAPE)}, got {tuple(noise.shape)}")
+        noise = torch.randn(n, *IMAGE_SHAPE, generator=generator) if noise is None else _check_noise(noise, n)
         x = noise.to(device_of(self.networks))
         labels = choose_labels(self.num_classes, n, labels, generator, blends=True)
         denoise, pairs = self.denoiser(labels, guidance_scale), self.pairs(num_inference_steps, spacing)
@@ -326,7 +321,7 @@ class Diffusion:
         config, dials = self.config, list[Dial]()
         if self.num_classes is not None:
             scale = GUIDANCE if config.guidance_scale is None else config.guidance_scale
-            dials.append(Dial("guidance_scale", scale, low=0.0, high=8.0, step=0.5))
+            dials.append(Dial("guidance_scale", scale, low=0.0, high=max(8.0, scale), step=0.5))
         steps = min(100, config.num_train_timesteps)
         return (
             *dials,
@@ -402,3 +397,14 @@ class Diffusion:
         denoise = inpainting(self.denoiser(labels, guidance_scale), images, known.to(images.device))
         x = torch.randn(images.shape, generator=generator).to(images)
         yield from self.walk(denoise, x, self.pairs(num_inference_steps), generator=generator)
+
+
+def _check_noise(noise: Tensor, n: int) -> Tensor:
+    """Noise to set out from, in float32, if it is such."""
+    if not isinstance(noise, Tensor):
+        raise GenlabError(f"noise should be a tensor, got {type(noise).__name__}")
+    if noise.shape != (n, *IMAGE_SHAPE):
+        raise GenlabError(f"noise should be {(n, *IMAGE_SHAPE)}, got {tuple(noise.shape)}")
+    if not noise.isfinite().all():
+        raise GenlabError("noise should be finite")
+    return noise.float()

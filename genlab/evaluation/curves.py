@@ -14,7 +14,7 @@ from torch import Tensor
 from genlab import plots
 from genlab.evaluation.frechet import frechet_distance
 from genlab.evaluation.judges import Kind
-from genlab.evaluation.look import check_images, look
+from genlab.evaluation.look import check_measurable, look
 from genlab.evaluation.reference import Reference
 
 QUICK = 500  # images for a point of a curve
@@ -43,7 +43,7 @@ def frechet_ratio(images: Tensor, reference: Reference) -> float:
     Raises:
         GenlabError: images that nothing can be computed from, or too few for a covariance.
     """
-    check_images(images)
+    check_measurable(images)
     real = reference.training[reference.first].features
     floor = frechet_distance(reference.test_seen[: len(images)], real)
     return frechet_distance(look(reference.judges[reference.first], images).features, real) / floor

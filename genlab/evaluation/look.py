@@ -49,7 +49,7 @@ def look(judge: Judge, images: Tensor, *, each_batch: Callable[[int], object] = 
     return Seen(torch.cat(features), torch.cat(answers))
 
 
-def check_images(images: Tensor) -> None:
+def check_measurable(images: Tensor) -> None:
     """Refuse what no figure can be computed from.
 
     Raises:

@@ -11,7 +11,7 @@ from genlab.evaluation.figures import Figure
 from genlab.evaluation.frechet import frechet_distance, frechet_without_bias
 from genlab.evaluation.judges import FEATURES, Kind
 from genlab.evaluation.kernel import kernel_distance
-from genlab.evaluation.look import Seen, check_images, look
+from genlab.evaluation.look import Seen, check_measurable, look
 from genlab.evaluation.manifold import manifold
 from genlab.evaluation.memorisation import memorisation, nearest
 from genlab.evaluation.reference import QUERIES, Reference
@@ -30,10 +30,10 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
         labels: int64 (N,), the classes that were asked for, where the model takes any.
 
     Raises:
-        GenlabError: images that nothing can be computed from (``look.check_images``), or another number
+        GenlabError: images that nothing can be computed from (``look.check_measurable``), or another number
             of them than the reference has.
     """
-    check_images(images)
+    check_measurable(images)
     if len(images) != reference.n:
         raise GenlabError(
             f"{len(images):,} images against a reference of {reference.n:,}: the floor would be another one"

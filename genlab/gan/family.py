@@ -7,10 +7,11 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from genlab.checks import check_codes, check_number, choose_labels
 from genlab.config import Settings
 from genlab.data import to_unit
 from genlab.errors import GenlabError
-from genlab.family import IMAGE_SHAPE, Dial, Loss, check_codes, check_number, choose_labels, device_of
+from genlab.family import IMAGE_SHAPE, Dial, Loss, device_of
 from genlab.gan.loss import (
     Game,
     decision_boundary,
@@ -266,5 +267,6 @@ class GAN:
 
     @property
     def dials(self) -> tuple[Dial, ...]:
-        """Truncation; at 4 no more than six codes in a hundred thousand are moved noticeably."""
-        return (Dial("truncation", self.config.truncation or 4.0, low=0.1, high=4.0, step=0.1),)
+        """Truncation; at 4 hardly six in a hundred thousand of the codes' numbers are moved noticeably."""
+        limit = self.config.truncation or 4.0
+        return (Dial("truncation", limit, low=min(0.1, limit), high=max(4.0, limit), step=0.1),)

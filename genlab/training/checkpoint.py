@@ -196,7 +196,8 @@ def weights_only(checkpoint: Checkpoint, *, half: bool) -> Iterator[tuple[str, b
 
     Args:
         checkpoint: a whole one; of averaged weights and raw ones, the averaged are taken.
-        half: floats as float16, half the size; what is read back is float32 again.
+        half: floats as float16, half the size; what is read back is float32 again. Weights below 3e-8 in
+            size become 0.
 
     Raises:
         GenlabError: a weight is too large for float16.
@@ -209,7 +210,8 @@ def weights_only(checkpoint: Checkpoint, *, half: bool) -> Iterator[tuple[str, b
         if lost:
             raise GenlabError(f"{lost[0]} does not fit into half precision: export it in full")
     content = _to_bytes(tensors)
-    record = {key: checkpoint.record[key] for key in ("format", "step", "seconds", "monitored", "processes")}
+    record = {key: checkpoint.record[key] for key in ("format", "step", "seconds", "processes")}
+    record["monitored"] = None  # it is the newest; whether it was the best is not known any more
     record["sha256"] = {name: hashlib.sha256(content).hexdigest()}
     yield name, content
     yield STATE, json.dumps({"hash": _hash(record), "record": record}).encode()

@@ -7,6 +7,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from genlab.checks import check_codes, check_images, check_number, choose_labels
 from genlab.config import Settings
 from genlab.data import Dataset, to_signed, to_unit
 from genlab.errors import GenlabError, did_you_mean
@@ -14,10 +15,6 @@ from genlab.family import (
     IMAGE_SHAPE,
     Dial,
     Loss,
-    check_codes,
-    check_images,
-    check_number,
-    choose_labels,
     device_of,
 )
 from genlab.nn.convnet import ConvDecoder
@@ -184,8 +181,7 @@ class VAE:
             raise GenlabError(
                 f"fit_prior needs a data set, load_dataset('mnist') say, got {type(dataset).__name__}"
             )
-        if type(components) is not int or components < 1:
-            raise GenlabError(f"components should be a whole number, at least 1, got {components}")
+        check_number(components, "components")
         looked_at = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:PRIOR_IMAGES]
         looked_at = looked_at.to(dataset.images.device)
         drawn = []
@@ -339,8 +335,7 @@ class VAE:
             GenlabError: labels missing, of another length or out of range; no likelihood, as beta is 0;
                 a k below 1; ``fitted``, and no prior was.
         """
-        if type(k) is not int or k < 1:
-            raise GenlabError(f"k should be {'at least 1' if type(k) is int else 'a whole number'}, got {k}")
+        check_number(k, "k")
         images, labels = check_images(images), self._own_labels(images, labels, "nats")
         device = device_of(self.networks)
         images = self._seen(images, generator).to(device)

@@ -1,8 +1,10 @@
-"""Long work beside a notebook that goes on answering: one job at a time, the latest wins."""
+"""Long work beside a notebook that goes on answering: one job at a time, the latest wins; and its bar."""
 
 from collections.abc import Callable, Iterable
-from threading import Lock, Thread
+from threading import RLock, Thread
 from typing import TypeVar
+
+import ipywidgets as widgets
 
 T = TypeVar("T")
 
@@ -15,7 +17,7 @@ class Background:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # what is told of a job may itself start another
         self._latest = 0
         self._thread: Thread | None = None
 
@@ -68,3 +70,23 @@ class Background:
         if self._thread is not None:
             self._thread.join(seconds)
         return self._thread is None or not self._thread.is_alive()
+
+
+class WalkBar(widgets.IntProgress):
+    """How far a walk is; to be seen only while there is one."""
+
+    def __init__(self) -> None:
+        super().__init__(description="walking", layout=widgets.Layout(visibility="hidden"))
+
+    def begin(self, items: int) -> None:
+        """Show it, empty.
+
+        Args:
+            items: how many there will be; each adds one to ``value``.
+        """
+        self.value, self.max = 0, items
+        self.layout.visibility = "visible"
+
+    def end(self) -> None:
+        """Hide it."""
+        self.layout.visibility = "hidden"

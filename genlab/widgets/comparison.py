@@ -11,9 +11,17 @@ from torch import Tensor
 from genlab.errors import GenlabError
 from genlab.family import Decodes, Family, Walks
 from genlab.plots import Picture, beside, labelled
-from genlab.widgets.controls import AnyControl, Choice, Number, dials_of, in_a_row, numbered
+from genlab.widgets.controls import (
+    AnyControl,
+    Choice,
+    Number,
+    classes_in_turn,
+    dials_of,
+    in_a_row,
+    numbered,
+)
 from genlab.widgets.latent import LatentExplorer, latent_slider
-from genlab.widgets.panel import WithStill
+from genlab.widgets.panel import NEITHER, WithStill
 from genlab.widgets.walk import WalkExplorer
 
 IMAGES, MOST_IMAGES, COLUMNS = 10, 20, 5  # blocks of five columns are narrow enough for three side by side
@@ -60,16 +68,14 @@ class Comparison(WithStill):
 
     def labels_for(self, model: Family) -> Tensor | None:
         """The row of classes chosen in the menu, for a model that can be told."""
-        if model.num_classes is None:
-            return None
-        if self.choice.value >= 0:
-            return torch.full((self.images.value,), self.choice.value)
-        return torch.arange(self.images.value) % model.num_classes
+        if model.num_classes is None or self.choice.value < 0:
+            return classes_in_turn(model, self.images.value)
+        return torch.full((self.images.value,), self.choice.value)
 
     def restart(self, _: Any = None) -> None:
         """Start every panel anew from the seed and the classes chosen; the sliders stay where they are."""
-        for title in self.panels:
-            self._restart_one(title)
+        for title, panel in self.panels.items():
+            panel.start(self.seed.value, self.labels_for(self.models[title]), self.images.value)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the walks that are being made; whether all are finished."""
@@ -98,7 +104,7 @@ class Comparison(WithStill):
             panel.step.value = panel.step.high // 2  # at the end, both blocks would show the same
             return panel
         if not isinstance(model, Decodes):
-            raise GenlabError(f"{title} can be neither decoded nor walked: it needs decode or trajectory")
+            raise GenlabError(f"{title} {NEITHER}")
         return LatentExplorer(
             model,
             labels=labels,
@@ -107,10 +113,6 @@ class Comparison(WithStill):
             sliders=self.sliders,
             show_codes=True,
         )
-
-    def _restart_one(self, title: str) -> None:
-        panel, labels, n = self.panels[title], self.labels_for(self.models[title]), self.images.value
-        panel.attempt(lambda: panel.start(self.seed.value, labels, n))
 
     def _column(self, title: str) -> widgets.VBox:
         """A head and a panel, its picture first: so the pictures stand side by side, whatever is below."""

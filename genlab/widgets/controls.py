@@ -6,6 +6,8 @@ from math import isfinite
 from typing import Any
 
 import ipywidgets as widgets
+import torch
+from torch import Tensor
 
 from genlab.family import Dial, Family, Turns
 
@@ -90,11 +92,12 @@ class Control(Number):
         """Another upper end; a value beyond it, or at the old end, becomes the new end."""
         at_the_end = self.value == self.high or self.value > high
         if at_the_end and high < self.high:
-            self.value = high
+            self._take(high)
         self.high = high
         self.slider.max = high
         if at_the_end:
-            self.value = high
+            self._take(high)
+        self.box.value, self.refusal.value = self.value, ""  # also where a number was refused before
 
     def _slid(self, change: Any) -> None:
         self._take(round(change["new"], 6))  # 0.1 + 0.2 is 0.3 to whoever reads the box
@@ -158,6 +161,11 @@ def _control_for(dial: Dial) -> AnyControl:
     if dial.choices:
         return Choice(name, dial.choices, dial.value)
     return Control(name, dial.value, dial.low, dial.high, dial.step)
+
+
+def classes_in_turn(model: Family, n: int) -> Tensor | None:
+    """The class of each of ``n`` images, int64 (n,): 0, 1, 2, and so on; None for an unconditional model."""
+    return None if model.num_classes is None else torch.arange(n) % model.num_classes
 
 
 def numbered(models: Iterable[Family]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,9 +15,9 @@ from genlab.errors import GenlabError
 from genlab.family import IMAGE_SHAPE, Decodes, Family, Walks
 from genlab.latent import linear_walk, spherical_walk
 from genlab.plots import Picture, beside, enlarged, grid, labelled
-from genlab.widgets.background import Background
+from genlab.widgets.background import Background, WalkBar
 from genlab.widgets.controls import Choice, Control, Number, in_a_row, numbered
-from genlab.widgets.panel import Panel
+from genlab.widgets.panel import NEITHER, Panel
 
 FRAMES = 18  # on the way, both ends included: two lines of nine
 
@@ -27,8 +26,9 @@ class Interpolation(Panel):
     """One slider from A to B, an enlarged image for each model, and beside it the whole way.
 
     A VAE and a GAN go from code to code. Diffusion goes from noise to noise: it has no other code. Where the
-    classes differ, each model is told of a blend of both. All goes on great circles, as its Gaussian asks
-    (``genlab.latent.spherical_walk``), and is computed once; the slider only shows it.
+    classes differ, each model is told of a blend of both, in shares that go evenly from one to the other.
+    Codes and noise go on great circles, as their Gaussian asks (``genlab.latent.spherical_walk``). All is
+    computed once; the slider only shows it.
 
     Args:
         models: a title and a model each, that decode or walk.
@@ -47,7 +47,7 @@ class Interpolation(Panel):
     ) -> None:
         for title, model in models.items():
             if not isinstance(model, (Decodes, Walks)):
-                raise GenlabError(f"{title} can be neither decoded nor walked: it needs decode or trajectory")
+                raise GenlabError(f"{title} {NEITHER}")
         if not models:
             raise GenlabError("Interpolation needs at least one model and its title")
         self.models, self.background = dict(models), Background()
@@ -57,8 +57,9 @@ class Interpolation(Panel):
         firsts = (0, min(1, len(options) - 1))
         self.classes = [Choice(f"class {e}", options, first) for e, first in zip("AB", firsts, strict=True)]
         self.position = Control("position", FRAMES // 2, 0, FRAMES - 1, 1)
-        self.progress = widgets.IntProgress(description="walking", layout=widgets.Layout(visibility="hidden"))
-        self.strips = dict(self._walk())
+        self.progress = WalkBar()
+        made = list(self._walk())
+        self.strips, self._items = dict(made), len(made)
         controls = [in_a_row(pair) for pair in zip(self.classes, self.seeds, strict=True)]
         alt = "For each model an image between A and B, and beside it the way from A to B: " + ", ".join(
             models
@@ -80,8 +81,8 @@ class Interpolation(Panel):
 
     def restart(self, _: Any = None) -> None:
         """Go another way, as the menus and boxes say now; the old one is shown until it is there."""
-        self.progress.value, self.progress.max = 0, self._items
-        self.progress.layout.visibility = "visible"
+        self.background.stop()  # else its end could hide the bar
+        self.progress.begin(self._items)
         strips = dict(self.strips)
 
         def show(made: tuple[str, Tensor]) -> None:
@@ -90,23 +91,21 @@ class Interpolation(Panel):
 
         def finish() -> None:
             self.strips = strips
-            self.progress.layout.visibility = "hidden"
+            self.progress.end()
             self.redraw()
 
         def give_up(error: Exception) -> None:
-            self.progress.layout.visibility = "hidden"
-            self.say(f"{type(error).__name__}: {error}")
+            self.progress.end()
+            self.complain(error)
 
         self.background.start(self._walk(), show, finish, give_up)
 
     def _walk(self) -> Iterator[tuple[str, Tensor]]:
         """Title and frames, (FRAMES, 1, 28, 28) in [0, 1], of each model; of one that walks, ever better."""
-        self._items = 0
         seeds = [number.value for number in self.seeds]
         classes = [choice.value for choice in self.classes]
         for title, model in self.models.items():
             for frames in _frames(model, seeds, None if model.num_classes is None else classes):
-                self._items += 1
                 yield title, frames
 
 
@@ -126,6 +125,8 @@ def _frames(model: Family, seeds: list[int], classes: list[int] | None) -> Itera
 
 def _blend(classes: list[int], num_classes: int) -> Tensor:
     """Class ids where both ends are of one class, which any model is told of, else weights of the two."""
+    if max(classes) >= num_classes:
+        raise GenlabError(f"one of the models has no class {max(classes)}: its last one is {num_classes - 1}")
     if classes[0] == classes[1]:
         return torch.full((FRAMES,), classes[0])
     first, second = F.one_hot(torch.tensor(classes), num_classes).float()

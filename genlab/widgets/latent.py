@@ -15,7 +15,7 @@ from genlab.directions import Directions, draw_codes, leading_directions
 from genlab.errors import GenlabError
 from genlab.family import IMAGE_SHAPE, Decodes
 from genlab.plots import GROUND, grid
-from genlab.widgets.controls import Control, dials_of, in_a_row
+from genlab.widgets.controls import Control, classes_in_turn, dials_of, in_a_row
 from genlab.widgets.panel import Panel, stacked
 
 REACH, STEP = 4.0, 0.25  # of a latent slider, in standard deviations of the codes
@@ -69,17 +69,15 @@ class LatentExplorer(Panel):
         show_codes: bool = False,
     ) -> None:
         if not isinstance(model, Decodes):
-            raise GenlabError("LatentExplorer needs a model with a latent_dim and a decode method")
+            raise GenlabError("LatentExplorer needs a model with latent_dim and the method decode")
         self.model, self.columns, self.show_codes = model, columns, show_codes
         self.directions, said = self._choose(directions, names)
-        if sliders is not None:
-            self.directions = self.directions[: len(sliders)]
-        count = len(self.directions)
-        names = names or [f"direction {i + 1}" for i in range(count)]
-        self.controls = list(sliders[:count] if sliders else map(latent_slider, names))
+        names = names or [f"direction {i + 1}" for i in range(len(self.directions))]
+        own = [latent_slider(name) for name in names] if sliders is None else []
+        self.controls = list(own if sliders is None else sliders[: len(self.directions)])
+        self.directions = self.directions[: len(self.controls)]
         self.dials = dials_of(model)
-        self.start(seed, labels)
-        own = [] if sliders else self.controls
+        self._set_out(seed, labels, None)
         alt = "Images decoded from codes, and sliders that move the codes."
         super().__init__(
             [in_a_row(own), in_a_row(self.dials.values()), widgets.HTML(said)], self.draw_row, alt
@@ -97,11 +95,7 @@ class LatentExplorer(Panel):
             labels: int64, for a conditional model; the classes in turn if left out.
             n: how many images, where no labels say so; ten, or one at the origin, if left out.
         """
-        n = n or (len(labels) if labels is not None else 1 if seed is None else 10)
-        if self.model.num_classes is not None and labels is None:
-            labels = torch.arange(n) % self.model.num_classes
-        self.seed, self.labels, self.n = seed, labels, n
-        self._redraw_codes()
+        self.attempt(lambda: self._set_out(seed, labels, n))
 
     def draw_row(self) -> NDArray[np.uint8]:
         """The images at the codes that the sliders point to; above them the codes, if they are shown."""
@@ -109,6 +103,11 @@ class LatentExplorer(Panel):
         z = self.base + offsets @ self.directions
         images = grid(self.model.decode(z, self.labels), columns=self.columns)
         return stacked(grid(code_tiles(z), self.columns), images) if self.show_codes else images
+
+    def _set_out(self, seed: int | None, labels: Tensor | None, n: int | None) -> None:
+        self.seed, self.n = seed, n or (len(labels) if labels is not None else 1 if seed is None else 10)
+        self.labels = classes_in_turn(self.model, self.n) if labels is None else labels
+        self._redraw_codes()
 
     def _redraw_codes(self) -> None:
         if self.seed is None:

@@ -7,6 +7,7 @@ matplotlib figure would take most of a second.
 import base64
 import html
 from collections.abc import Callable, Sequence
+from threading import RLock
 from typing import Any
 
 import ipywidgets as widgets
@@ -16,6 +17,10 @@ from numpy.typing import NDArray
 from genlab.plots import GROUND, to_png
 
 SCALE = 2  # screen pixels per image pixel
+NEITHER = (
+    "can be neither decoded nor walked: it needs latent_dim and decode, or trajectory and noise_level, "
+    "beside all that genlab.family.Family lists"
+)
 
 
 def stacked(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -60,6 +65,7 @@ class Panel(WithStill):
         self, controls: Sequence[widgets.Widget], draw: Callable[[], NDArray[np.uint8]], alt: str
     ) -> None:
         self.draw, self.alt = draw, alt
+        self._drawing = RLock()  # a walk's thread draws too: what was drawn last shall be what stays
         self.message = widgets.HTML()
         self.picture = widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start"))
         super().__init__([*controls, self.message, self.picture])
@@ -79,11 +85,20 @@ class Panel(WithStill):
     def attempt(self, action: Callable[[], None]) -> None:
         """Do something, then draw. An error becomes a line in the view: in class nobody reads a log."""
         try:
-            action()
-            self.picture.value = to_png(self.draw(), SCALE)
+            with self._drawing:
+                action()
+                self.picture.value = to_png(self.draw(), SCALE)
+                self.describe()
             self.say("")
         except Exception as error:
-            self.say(f"{type(error).__name__}: {error}")
+            self.complain(error)
+
+    def describe(self) -> None:
+        """Say beside the picture what it shows, for explorers that have a place for it."""
+
+    def complain(self, error: Exception) -> None:
+        """Put an error into the line of the view."""
+        self.say(f"{type(error).__name__}: {error}")
 
     def say(self, text: str) -> None:
         """Put a line between the controls and the picture."""

@@ -35,15 +35,15 @@ class Player(widgets.Button):
             self._show(True)
             self.background.start(self._positions(), self._move, self._end, lambda _: self._end())
 
-    def _positions(self) -> Iterator[int]:
+    def _positions(self) -> Iterator[float]:
         control = self.control
-        position = 0 if control.value >= control.high else control.value + 1
+        position = control.low if control.value >= control.high else control.value + 1
         while position <= control.high:
             yield position
             time.sleep(self.interval)
             position += 1
 
-    def _move(self, position: int) -> None:
+    def _move(self, position: float) -> None:
         self.control.value = position
 
     def _end(self) -> None:

@@ -1,7 +1,6 @@
 """Scrub through the states of a sampler: x_t above, the image predicted from it below."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import ipywidgets as widgets
 
@@ -47,11 +46,6 @@ class TimestepExplorer(Panel):
         super().__init__([in_a_row([self.step, self.play]), self.noise, self.caption], self.draw_state, alt)
         self.step.on_change(self.redraw)
 
-    def redraw(self, _: Any = None) -> None:
-        """Draw what the slider points to, then say where that stands."""
-        super().redraw()
-        self.describe(self.states[self.step.value])
-
     def draw_state(self) -> Picture:
         """What the slider points to: the noisy images above, the predicted ones below."""
         return self.draw_one(self.states[self.step.value])
@@ -61,8 +55,12 @@ class TimestepExplorer(Panel):
         above = grid(to_unit(state.x), self.columns)
         return stacked(above, grid(to_unit(state.pred_original_sample), self.columns))
 
-    def describe(self, state: State) -> None:
-        """The caption, and the bar of the noise."""
+    def describe(self) -> None:
+        """The caption and the bar of the noise, for what the slider points to."""
+        self.describe_one(self.states[self.step.value])
+
+    def describe_one(self, state: State) -> None:
+        """The caption and the bar of the noise, for a state."""
         where = f"t = {state.t}" if state.t >= 0 else "finished"
         level = ""
         if self.noise_level is not None:

@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import ipywidgets as widgets
 import torch
 from torch import Tensor
 
 from genlab.errors import GenlabError
-from genlab.family import State, Walks
+from genlab.family import State, Turns, Walks
 from genlab.plots import to_png
-from genlab.widgets.background import Background
-from genlab.widgets.controls import AnyControl, dials_of, in_a_row
+from genlab.widgets.background import Background, WalkBar
+from genlab.widgets.controls import AnyControl, classes_in_turn, dials_of, in_a_row
 from genlab.widgets.panel import SCALE
 from genlab.widgets.timestep import TimestepExplorer
 
@@ -44,13 +43,14 @@ class WalkExplorer(TimestepExplorer):
         elsewhere: Mapping[str, AnyControl] | None = None,
     ) -> None:
         if not isinstance(model, Walks):
-            raise GenlabError("WalkExplorer needs a model with a trajectory method")
+            raise GenlabError("WalkExplorer needs a model with the methods trajectory and noise_level")
         self.model, self.background = model, Background()
+        names = [dial.name for dial in model.dials] if isinstance(model, Turns) else []
         own = dials_of(model, without=elsewhere or ())
-        self.dials = own | {n: c for n, c in (elsewhere or {}).items() if n in dials_of(model)}
+        self.dials = own | {name: control for name, control in (elsewhere or {}).items() if name in names}
         self._choose(seed, labels, None)
         super().__init__(self._walk(), columns, model.noise_level)
-        self.progress = widgets.IntProgress(description="walking", layout=widgets.Layout(visibility="hidden"))
+        self.progress = WalkBar()
         parts = list(self.children)  # type: ignore[has-type]
         self.children = [in_a_row(own.values()), *parts[:-1], self.progress, self.picture]
         for dial in self.dials.values():
@@ -63,10 +63,9 @@ class WalkExplorer(TimestepExplorer):
 
     def restart(self, _: Any = None) -> None:
         """Walk anew, as the controls say now."""
+        self.background.stop()  # else its end could hide the bar
         steps = self.dials.get("num_inference_steps")
-        self.progress.max = len(self.states) if steps is None else steps.value + 1
-        self.progress.value = 0
-        self.progress.layout.visibility = "visible"
+        self.progress.begin(len(self.states) if steps is None else steps.value + 1)
         made: list[State] = []
         self.background.start(
             self._walk(),
@@ -77,9 +76,7 @@ class WalkExplorer(TimestepExplorer):
 
     def _choose(self, seed: int, labels: Tensor | None, n: int | None) -> None:
         self.n = n or (10 if labels is None else len(labels))
-        if self.model.num_classes is not None and labels is None:
-            labels = torch.arange(self.n) % self.model.num_classes
-        self.seed, self.labels = seed, labels
+        self.seed, self.labels = seed, classes_in_turn(self.model, self.n) if labels is None else labels
 
     def _walk(self) -> Iterator[State]:
         settings: Mapping[str, Any] = {name: dial.value for name, dial in self.dials.items()}
@@ -90,7 +87,7 @@ class WalkExplorer(TimestepExplorer):
         made.append(state)
         self.progress.value = len(made)
         self.picture.value = to_png(self.draw_one(state), SCALE)
-        self.describe(state)
+        self.describe_one(state)
 
     def _finish(self, made: list[State]) -> None:
         last = len(made) - 1
@@ -99,10 +96,10 @@ class WalkExplorer(TimestepExplorer):
             self.states = made
         self.step.stretch(last)
         self.states = made
-        self.progress.layout.visibility = "hidden"
+        self.progress.end()
         self.redraw()
 
     def _give_up(self, error: Exception) -> None:
-        self.progress.layout.visibility = "hidden"
+        self.progress.end()
         self.redraw()
-        self.say(f"{type(error).__name__}: {error}")
+        self.complain(error)

@@ -72,6 +72,13 @@ def find_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def serving_series(folder: Path) -> Iterator[str]:
     """The address of a JupyterLab over a folder, into which the notebooks are copied first."""
@@ -144,9 +151,7 @@ def serving(module: str, folder: Path, *options: str) -> Iterator[str]:
         path = folder / ".settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", module, "--no-browser", "--allow-root", "--port", str(port), *options]
     environment = {
         "GENLAB_PROFILE": "smoke",

@@ -382,6 +382,11 @@ def test_a_walk_sets_out_from_the_noise_it_is_given() -> None:
     assert torch.equal(last.x, drawn.x)
     with pytest.raises(GenlabError, match=r"noise should be \(3, 1, 28, 28\), got \(2, 1, 28, 28\)"):
         next(family.trajectory(3, noise=noise[:2]))
+    assert next(family.trajectory(3, noise=noise.double())).x.dtype == torch.float32
+    with pytest.raises(GenlabError, match="noise should be a tensor, got list"):
+        next(family.trajectory(3, noise=noise.tolist()))  # type: ignore[arg-type]
+    with pytest.raises(GenlabError, match="noise should be finite"):
+        next(family.trajectory(3, noise=noise / 0))
 
 
 def test_the_noise_level_falls_from_a_whole_to_nothing() -> None:
@@ -400,6 +405,8 @@ def test_its_dials_are_settings_that_a_trajectory_takes() -> None:
     scale, sampler, steps = conditional.dials
     assert (scale.name, scale.value) == ("guidance_scale", 3.0)
     assert small(num_classes=10).dials[0].value == 2.0
+    beyond = small(num_classes=10, guidance_scale=12.0).dials[0]
+    assert (beyond.value, beyond.low, beyond.high) == (12, 0, 12)
     assert (sampler.value, set(sampler.choices)) == ("ddim", set(SAMPLERS))
     assert (steps.value, steps.low, steps.high) == (4, 1, 20)  # T of them here, never more than there are
     for dial in conditional.dials:

@@ -6,7 +6,7 @@ import torch
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges import FEATURES, PlainJudge
-from genlab.evaluation.look import check_images, look
+from genlab.evaluation.look import check_measurable, look
 
 
 def test_bytes_and_floats_of_the_same_images_are_seen_alike(dataset: Dataset) -> None:
@@ -51,7 +51,7 @@ GOOD = torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     ],
 )
 def test_images_that_will_do(images: torch.Tensor) -> None:
-    check_images(images)
+    check_measurable(images)
 
 
 def one_broken(value: float) -> torch.Tensor:
@@ -84,5 +84,5 @@ def one_broken(value: float) -> torch.Tensor:
 )
 def test_refuses(images: torch.Tensor, says: str) -> None:
     with pytest.raises(GenlabError, match=says) as caught:
-        check_images(images)
+        check_measurable(images)
     assert "\n" not in str(caught.value)

@@ -445,4 +445,6 @@ def test_truncation_is_a_dial_and_a_setting_of_sampling() -> None:
     (dial,) = small().dials
     assert (dial.name, dial.low, dial.high, dial.value) == ("truncation", 0.1, 4.0, 4.0)
     assert small(truncation=0.7).dials[0].value == 0.7
+    assert small(truncation=6.0).dials[0].high == 6.0
+    assert small(truncation=0.05).dials[0].low == 0.05
     assert "truncation" in GANConfig.SAMPLING

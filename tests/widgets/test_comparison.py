@@ -212,3 +212,16 @@ def test_every_control_has_a_name_of_its_own_in_its_place(comparison: Comparison
     assert all(names)
     shared = ["class", "seed", "images", "guidance", "direction 1", "direction 2", "direction 3"]
     assert sorted(names) == sorted([*shared, "truncation", "sampler", "steps", "step"])
+
+
+def test_an_error_of_the_walk_stays_in_the_view_however_fast_it_comes(comparison: Comparison) -> None:
+    """The walk's thread must not race with a drawing that takes the message away again."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no")
+
+    comparison.models["Diffusion"].trajectory = broken  # type: ignore[attr-defined]
+    for seed in range(1, 41):
+        comparison.seed.value = seed
+        assert comparison.wait(30)
+        assert "RuntimeError: no" in comparison.panels["Diffusion"].message.value

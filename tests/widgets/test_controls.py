@@ -135,3 +135,12 @@ def test_every_dial_gets_its_control() -> None:
 
 def test_a_model_without_dials_gets_none() -> None:
     assert dials_of(object()) == {}  # type: ignore[arg-type]
+
+
+def test_another_end_takes_back_a_refusal() -> None:
+    control = Control("step", 10, 0, 10, 1)
+    control.box.value = 15
+    assert control.refusal.value
+    control.stretch(15)
+    assert control.value == control.slider.value == control.box.value == 15
+    assert control.refusal.value == ""

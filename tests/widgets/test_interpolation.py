@@ -1,3 +1,4 @@
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -128,3 +129,35 @@ def test_what_cannot_be_interpolated_is_refused(models: dict[str, Any]) -> None:
         Interpolation({})
     with pytest.raises(GenlabError, match="X can be neither decoded nor walked"):
         Interpolation({**models, "X": object()})  # type: ignore[dict-item]
+
+
+def test_the_bar_counts_the_whole_way_also_when_another_is_asked_for_on_it(
+    models: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = Interpolation(models, NAMES)
+    decode, reached, go_on = models["GAN"].decode, Event(), Event()
+
+    def slow(z: Tensor, labels: Tensor | None = None) -> Tensor:
+        reached.set()
+        go_on.wait(10)
+        images: Tensor = decode(z, labels)
+        return images
+
+    monkeypatch.setattr(models["GAN"], "decode", slow)
+    for seed in (5, 6):
+        explorer.seeds[0].value = seed
+        assert reached.wait(10)
+        reached.clear()
+        assert explorer.progress.max == 1 + 1 + 4  # two that decode, four states of the walk
+        assert explorer.progress.value == 1
+    go_on.set()
+    assert explorer.background.wait(30)
+    assert explorer.progress.value == 6
+
+
+def test_a_class_that_one_of_the_models_has_not_is_said(models: dict[str, Any]) -> None:
+    few: dict[str, object] = {"model.num_classes": 3, "model.network.hidden_dim": 16}
+    explorer = Interpolation({**models, "few": build(load_config("gan", few))}, NAMES)
+    explorer.classes[1].value = 7
+    assert explorer.background.wait(30)
+    assert "no class 7: its last one is 2" in explorer.message.value

@@ -154,5 +154,41 @@ def test_an_error_at_the_call_is_said_as_well(model: Diffusion, monkeypatch: pyt
 
 
 def test_what_does_not_walk_is_refused() -> None:
-    with pytest.raises(GenlabError, match="needs a model with a trajectory"):
+    with pytest.raises(GenlabError, match="needs a model with the methods trajectory and noise_level"):
         WalkExplorer(torch.nn.Linear(1, 1))  # type: ignore[arg-type]
+
+
+def test_a_noise_level_that_fails_is_said(model: Diffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer = WalkExplorer(model)
+
+    def broken(t: int) -> float:
+        raise ValueError(f"none at {t}")
+
+    monkeypatch.setattr(explorer, "noise_level", broken)
+    explorer.step.value = 1
+    assert f"ValueError: none at {explorer.states[1].t}" in explorer.message.value
+    explorer.say("")
+    explorer.restart()
+    assert explorer.background.wait(10)
+    assert "ValueError: none at" in explorer.message.value
+    assert explorer.progress.layout.visibility == "hidden"
+
+
+def test_a_listener_of_the_slider_may_begin_another_walk(model: Diffusion) -> None:
+    """The end of a walk stretches the slider, in the walk's thread: that must not wait for itself."""
+    explorer = WalkExplorer(model)
+    again: list[int] = []
+
+    def once_more(_: Any) -> None:
+        if not again:
+            again.append(1)
+            explorer.start(5)
+
+    explorer.step.on_change(once_more)
+    explorer.dials["num_inference_steps"].value = 7
+    first = explorer.background._thread
+    assert first is not None
+    first.join(10)
+    assert not first.is_alive()
+    assert again
+    assert shows(explorer, walked(model, seed=5, num_inference_steps=7))
