@@ -61,7 +61,8 @@ def load_pretrained(name: str, overrides: Mapping[str, object] | None = None) ->
         GenlabError: there is no such model, or its file is not the one that was shipped (by SHA-256).
     """
     if name not in pretrained_names():
-        raise GenlabError(f"no model {name!r} comes with genlab: {did_you_mean(name, pretrained_names())}")
+        near = did_you_mean(str(name), pretrained_names())
+        raise GenlabError(f"no model {name!r} comes with genlab: {near}")
     return load(SHIPPED / name, overrides=overrides)
 
 
@@ -122,7 +123,8 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
     Args:
         run: the folder of a run, or its name.
         out: a new folder.
-        half: store the weights in half precision. Computing is in single precision as before.
+        half: store the weights in half precision. Computing is in single precision as before. What was
+            exported in half precision before stays so.
         command: how the run was made, for its summary.
 
     Returns:
@@ -134,6 +136,8 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
     """
     source, target = find_run(run), Path(out)
     summary = read_summary(source)
+    if not summary:
+        raise GenlabError(f"{source} has no {SUMMARY}: it is not the whole folder of a run")
     if not summary.get("finished"):
         raise GenlabError(f"{source} is not finished: genlab resume {source} trains it to its end")
     if target.name in ("", "..") or os.path.exists(target):
@@ -141,6 +145,7 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
     checkpoint = newest(source / CHECKPOINTS, say)
     if checkpoint is None:
         raise GenlabError(f"{source} has no checkpoint: train it again")
+    lines = thinned(list(read_metrics(source)))
     aside = target.with_name(f".{target.name}.part")
     try:
         shutil.rmtree(aside, ignore_errors=True)
@@ -151,7 +156,7 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
         shutil.copyfile(source / CONFIG, aside / CONFIG)
         if (source / SHEET).is_file():
             shutil.copyfile(source / SHEET, aside / SHEET)
-        write_aside(aside / METRICS, "".join(thinned(list(read_metrics(source)))))
+        write_aside(aside / METRICS, "".join(lines))
         write_aside(aside / SUMMARY, json.dumps(_public(summary, command), indent=2) + "\n")
         rename_folder(aside, target)
     except OSError as error:

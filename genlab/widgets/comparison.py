@@ -21,7 +21,7 @@ from genlab.widgets.controls import (
     numbered,
 )
 from genlab.widgets.latent import LatentExplorer, latent_slider
-from genlab.widgets.panel import NEITHER, WithStill
+from genlab.widgets.panel import WithStill, check_models
 from genlab.widgets.walk import WalkExplorer
 
 IMAGES, MOST_IMAGES, COLUMNS = 10, 20, 5  # blocks of five columns are narrow enough for three side by side
@@ -47,8 +47,7 @@ class Comparison(WithStill):
     def __init__(
         self, models: Mapping[str, Family], class_names: tuple[str, ...] = (), seed: int = 0
     ) -> None:
-        if not models:
-            raise GenlabError("Comparison needs at least one model and its title")
+        check_models(models, "Comparison")
         self.models = dict(models)
         self.alt = "Images side by side, a block for each model: " + ", ".join(models)
         self.seed = Number("seed", seed, 0, 9999)
@@ -67,15 +66,26 @@ class Comparison(WithStill):
             control.on_change(self.restart)
 
     def labels_for(self, model: Family) -> Tensor | None:
-        """The row of classes chosen in the menu, for a model that can be told."""
+        """The row of classes chosen in the menu, for a model that can be told.
+
+        Raises:
+            GenlabError: it has not got that class.
+        """
         if model.num_classes is None or self.choice.value < 0:
             return classes_in_turn(model, self.images.value)
+        if self.choice.value >= model.num_classes:
+            raise GenlabError(f"no class {self.choice.value} here: the last one is {model.num_classes - 1}")
         return torch.full((self.images.value,), self.choice.value)
 
     def restart(self, _: Any = None) -> None:
         """Start every panel anew from the seed and the classes chosen; the sliders stay where they are."""
         for title, panel in self.panels.items():
-            panel.start(self.seed.value, self.labels_for(self.models[title]), self.images.value)
+            try:
+                labels = self.labels_for(self.models[title])
+            except GenlabError as error:
+                panel.complain(error)  # it stays as it was
+            else:
+                panel.start(self.seed.value, labels, self.images.value)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the walks that are being made; whether all are finished."""
@@ -103,8 +113,7 @@ class Comparison(WithStill):
             )
             panel.step.value = panel.step.high // 2  # at the end, both blocks would show the same
             return panel
-        if not isinstance(model, Decodes):
-            raise GenlabError(f"{title} {NEITHER}")
+        assert isinstance(model, Decodes)  # else it would have been refused
         return LatentExplorer(
             model,
             labels=labels,
@@ -120,4 +129,4 @@ class Comparison(WithStill):
         panel = self.panels[title]
         panel.children = [panel.picture, *(part for part in panel.children if part is not panel.picture)]
         head = widgets.HTML(f"<b>{html.escape(title)}</b>{note}")
-        return widgets.VBox([head, panel], layout=widgets.Layout(width="336px"))
+        return widgets.VBox([head, panel], layout=widgets.Layout(width="312px"))

@@ -31,16 +31,16 @@ class Number(widgets.HBox):
         self.low, self.high, self.whole = low, high, isinstance(step, int)
         self._value = value if self.whole else float(value)
         self._listeners: list[Callable[[Any], None]] = []
-        box_class = widgets.IntText if self.whole else widgets.FloatText
-        self.box = box_class(
+        # Also for whole numbers: the box of ipywidgets for these takes 1e9 for 19.
+        self.box = widgets.FloatText(
             value=value,
             step=step,
             description=name,
             style={"description_width": NAME_WIDTH},
             layout=widgets.Layout(width="156px"),
         )
-        self.refusal = widgets.HTML()
-        super().__init__([self.box, self.refusal])
+        self.refusal = widgets.HTML(layout=widgets.Layout(display="none"))
+        super().__init__([self.box, self.refusal], layout=widgets.Layout(flex_flow="row wrap"))
         self.box.observe(self._typed, "value")
 
     @property
@@ -59,9 +59,17 @@ class Number(widgets.HBox):
     def _typed(self, change: Any) -> None:
         number = change["new"]
         fits = isfinite(number) and self.low <= number <= self.high
-        self.refusal.value = "" if fits else alert(f"{self.low:g} to {self.high:g}, please")
-        if fits:
-            self._take(number)
+        if fits and self.whole and number != int(number):
+            self._refuse("a whole number, please")
+        elif not fits:
+            self._refuse(f"{self.low:g} to {self.high:g}, please")
+        else:
+            self._refuse("")
+            self._take(int(number) if self.whole else number)
+
+    def _refuse(self, why: str) -> None:
+        self.refusal.value = alert(why) if why else ""
+        self.refusal.layout.display = None if why else "none"
 
     def _take(self, number: float) -> None:
         if number != self._value:
@@ -83,7 +91,7 @@ class Control(Number):
         super().__init__(name, value, low, high, step)
         slider_class = widgets.IntSlider if self.whole else widgets.FloatSlider
         self.slider = slider_class(
-            value=value, min=low, max=high, step=step, readout=False, layout=widgets.Layout(width="150px")
+            value=value, min=low, max=high, step=step, readout=False, layout=widgets.Layout(width="124px")
         )
         self.children = [self.box, self.slider, self.refusal]
         self.slider.observe(self._slid, "value")
@@ -97,7 +105,8 @@ class Control(Number):
         self.slider.max = high
         if at_the_end:
             self._take(high)
-        self.box.value, self.refusal.value = self.value, ""  # also where a number was refused before
+        self.box.value = self.value
+        self._refuse("")  # also where a number was refused before
 
     def _slid(self, change: Any) -> None:
         self._take(round(change["new"], 6))  # 0.1 + 0.2 is 0.3 to whoever reads the box
@@ -181,4 +190,4 @@ def in_a_row(controls: Iterable[widgets.Widget]) -> widgets.HBox:
 def alert(text: str) -> str:
     """A line that is read out at once by a screen reader."""
     style = "color: var(--jp-error-color1, #c04a00); font-weight: bold"
-    return f"<span role='alert' style='{style}'>{html.escape(text)}</span>"
+    return f"<span role='alert' style='{style}; white-space: nowrap'>{html.escape(text)}</span>"

@@ -17,7 +17,7 @@ from genlab.latent import linear_walk, spherical_walk
 from genlab.plots import Picture, beside, enlarged, grid, labelled
 from genlab.widgets.background import Background, WalkBar
 from genlab.widgets.controls import Choice, Control, Number, in_a_row, numbered
-from genlab.widgets.panel import NEITHER, Panel
+from genlab.widgets.panel import Panel, check_models
 
 FRAMES = 18  # on the way, both ends included: two lines of nine
 
@@ -45,11 +45,7 @@ class Interpolation(Panel):
         class_names: tuple[str, ...] = (),
         seeds: tuple[int, int] = (0, 1),
     ) -> None:
-        for title, model in models.items():
-            if not isinstance(model, (Decodes, Walks)):
-                raise GenlabError(f"{title} {NEITHER}")
-        if not models:
-            raise GenlabError("Interpolation needs at least one model and its title")
+        check_models(models, "Interpolation")
         self.models, self.background = dict(models), Background()
         self.seeds = [Number(f"seed {end}", seed, 0, 9999) for end, seed in zip("AB", seeds, strict=True)]
         names = class_names or numbered(models.values()) or ("none",)
@@ -105,6 +101,10 @@ class Interpolation(Panel):
         seeds = [number.value for number in self.seeds]
         classes = [choice.value for choice in self.classes]
         for title, model in self.models.items():
+            if model.num_classes is not None and max(classes) >= model.num_classes:
+                raise GenlabError(
+                    f"{title} has no class {max(classes)}: its last one is {model.num_classes - 1}"
+                )
             for frames in _frames(model, seeds, None if model.num_classes is None else classes):
                 yield title, frames
 
@@ -125,8 +125,6 @@ def _frames(model: Family, seeds: list[int], classes: list[int] | None) -> Itera
 
 def _blend(classes: list[int], num_classes: int) -> Tensor:
     """Class ids where both ends are of one class, which any model is told of, else weights of the two."""
-    if max(classes) >= num_classes:
-        raise GenlabError(f"one of the models has no class {max(classes)}: its last one is {num_classes - 1}")
     if classes[0] == classes[1]:
         return torch.full((FRAMES,), classes[0])
     first, second = F.one_hot(torch.tensor(classes), num_classes).float()

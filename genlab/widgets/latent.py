@@ -16,7 +16,7 @@ from genlab.errors import GenlabError
 from genlab.family import IMAGE_SHAPE, Decodes
 from genlab.plots import GROUND, grid
 from genlab.widgets.controls import Control, classes_in_turn, dials_of, in_a_row
-from genlab.widgets.panel import Panel, stacked
+from genlab.widgets.panel import Panel, lacking, stacked
 
 REACH, STEP = 4.0, 0.25  # of a latent slider, in standard deviations of the codes
 
@@ -69,7 +69,9 @@ class LatentExplorer(Panel):
         show_codes: bool = False,
     ) -> None:
         if not isinstance(model, Decodes):
-            raise GenlabError("LatentExplorer needs a model with latent_dim and the method decode")
+            raise GenlabError(
+                f"LatentExplorer needs a model that decodes: it lacks {lacking(model, Decodes)}"
+            )
         self.model, self.columns, self.show_codes = model, columns, show_codes
         self.directions, said = self._choose(directions, names)
         names = names or [f"direction {i + 1}" for i in range(len(self.directions))]

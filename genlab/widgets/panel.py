@@ -6,7 +6,7 @@ matplotlib figure would take most of a second.
 
 import base64
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
 from typing import Any
 
@@ -14,18 +14,34 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
+from genlab.errors import GenlabError
+from genlab.family import Decodes, Family, Walks
 from genlab.plots import GROUND, to_png
 
 SCALE = 2  # screen pixels per image pixel
-NEITHER = (
-    "can be neither decoded nor walked: it needs latent_dim and decode, or trajectory and noise_level, "
-    "beside all that genlab.family.Family lists"
-)
 
 
 def stacked(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Two pictures of the same width under each other, with a band between."""
     return np.vstack([np.pad(above, ((0, 8), (0, 0)), constant_values=GROUND), below])
+
+
+def lacking(model: object, protocol: type) -> str:
+    """The names that a model lacks to speak a protocol of ``genlab.family``."""
+    names = {name for name in dir(protocol) if not name.startswith("_")} | set(Family.__annotations__)
+    return ", ".join(sorted(name for name in names if not hasattr(model, name)))
+
+
+def check_models(models: Mapping[str, object], who: str) -> None:
+    """Raise GenlabError if these are no models with a title each, or one can neither decode nor walk."""
+    if not isinstance(models, Mapping) or not models:
+        raise GenlabError(f"{who} needs at least one model and its title: {who}({{'VAE': model}})")
+    for title, model in models.items():
+        if not isinstance(model, (Decodes, Walks)):
+            raise GenlabError(
+                f"{title} can be neither decoded nor walked: for the one it lacks {lacking(model, Decodes)}, "
+                f"for the other {lacking(model, Walks)}"
+            )
 
 
 class WithStill(widgets.VBox):

@@ -38,7 +38,7 @@ class TimestepExplorer(Panel):
         self.step = Control("step", last, 0, last, 1)
         self.play = Player(self.step)
         self.noise = widgets.FloatProgress(description="noise", min=0, max=1)
-        self.noise.layout = widgets.Layout(width="306px", display=None if noise_level else "none")
+        self.noise.layout = widgets.Layout(width="280px", display=None if noise_level else "none")
         self.caption = widgets.HTML()
         alt = (
             "Two rows of images: above, noisy ones on the way; below, what the model expects them to become."
@@ -66,4 +66,5 @@ class TimestepExplorer(Panel):
         if self.noise_level is not None:
             self.noise.value = self.noise_level(state.t)
             level = f", noise {self.noise.value:.2f}"
-        self.caption.value = f"{where}{level}: above x<sub>t</sub>, below x<sub>0</sub> as expected"
+        words = f"{where}{level}: above x<sub>t</sub>, below x<sub>0</sub> as expected"
+        self.caption.value = f"<div style='line-height: 1.4'>{words}</div>"

@@ -11,7 +11,7 @@ from genlab.family import State, Turns, Walks
 from genlab.plots import to_png
 from genlab.widgets.background import Background, WalkBar
 from genlab.widgets.controls import AnyControl, classes_in_turn, dials_of, in_a_row
-from genlab.widgets.panel import SCALE
+from genlab.widgets.panel import SCALE, lacking
 from genlab.widgets.timestep import TimestepExplorer
 
 
@@ -43,7 +43,7 @@ class WalkExplorer(TimestepExplorer):
         elsewhere: Mapping[str, AnyControl] | None = None,
     ) -> None:
         if not isinstance(model, Walks):
-            raise GenlabError("WalkExplorer needs a model with the methods trajectory and noise_level")
+            raise GenlabError(f"WalkExplorer needs a model that walks: it lacks {lacking(model, Walks)}")
         self.model, self.background = model, Background()
         names = [dial.name for dial in model.dials] if isinstance(model, Turns) else []
         own = dials_of(model, without=elsewhere or ())

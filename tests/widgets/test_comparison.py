@@ -156,8 +156,25 @@ def test_what_neither_decodes_nor_walks_is_refused() -> None:
     class Neither:
         config, networks, num_classes = Settings(), nn.ModuleDict(), None
 
-    with pytest.raises(GenlabError, match="X can be neither decoded nor walked"):
+    lacks = "X can be neither decoded nor walked: for the one it lacks decode, latent_dim, losses, sample"
+    with pytest.raises(GenlabError, match=lacks):
         Comparison({"X": Neither()})  # type: ignore[dict-item]
+    for nonsense in ({"X": 3}, [1]):
+        with pytest.raises(GenlabError, match=r"X can be neither|at least one model and its title"):
+            Comparison(nonsense)  # type: ignore[arg-type]
+
+
+def test_a_class_that_one_model_has_not_is_said_in_its_panel(comparison: Comparison) -> None:
+    few: dict[str, object] = {"model.num_classes": 3, "model.network.hidden_dim": 16}
+    both = Comparison({"GAN": comparison.models["GAN"], "few": build(load_config("gan", few))}, NAMES)
+    before = {title: panel.picture.value for title, panel in both.panels.items()}
+    both.choice.value = 7
+    assert both.panels["few"].message.value == (
+        "<span role='status'>GenlabError: no class 7 here: the last one is 2</span>"
+    )
+    assert both.panels["few"].picture.value == before["few"]
+    assert both.panels["GAN"].message.value == ""
+    assert both.panels["GAN"].picture.value != before["GAN"]
 
 
 def test_a_comparison_of_nothing_is_refused() -> None:
@@ -207,7 +224,7 @@ def test_a_models_own_dials_move_it_alone(comparison: Comparison) -> None:
 
 
 def test_every_control_has_a_name_of_its_own_in_its_place(comparison: Comparison) -> None:
-    kinds = (widgets.IntText, widgets.FloatText, widgets.Dropdown)
+    kinds = (widgets.FloatText, widgets.Dropdown)
     names = [w.description for w in below(comparison) if isinstance(w, kinds)]
     assert all(names)
     shared = ["class", "seed", "images", "guidance", "direction 1", "direction 2", "direction 3"]

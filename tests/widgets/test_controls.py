@@ -70,8 +70,13 @@ def test_the_box_shows_no_rounding_of_the_machine() -> None:
 def test_whole_numbers_where_the_step_is_one(step: float, whole: bool) -> None:
     control = Control("t", 3, 0, 9, step)
     assert isinstance(control.slider, widgets.IntSlider) == whole
-    assert isinstance(control.box, widgets.IntText) == whole
     assert type(control.value) is (int if whole else float)
+    control.box.value = 4
+    assert type(control.value) is (int if whole else float)
+    control.box.value = 4.5
+    assert control.value == (4 if whole else 4.5)
+    assert ("a whole number" in control.refusal.value) == whole
+    assert control.refusal.layout.display == (None if whole else "none")
 
 
 def test_the_box_has_the_name_and_the_slider_needs_none() -> None:

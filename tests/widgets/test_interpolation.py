@@ -160,4 +160,4 @@ def test_a_class_that_one_of_the_models_has_not_is_said(models: dict[str, Any]) 
     explorer = Interpolation({**models, "few": build(load_config("gan", few))}, NAMES)
     explorer.classes[1].value = 7
     assert explorer.background.wait(30)
-    assert "no class 7: its last one is 2" in explorer.message.value
+    assert "few has no class 7: its last one is 2" in explorer.message.value

@@ -74,7 +74,7 @@ def test_a_code_of_one_number_has_one_slider() -> None:
 
 
 def test_what_does_not_decode_is_refused() -> None:
-    with pytest.raises(GenlabError, match="needs a model with latent_dim and the method decode"):
+    with pytest.raises(GenlabError, match="model that decodes: it lacks config, decode, latent_dim, "):
         LatentExplorer(nn.Linear(1, 1))  # type: ignore[arg-type]
 
 
