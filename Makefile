@@ -40,7 +40,8 @@ else
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' .venv
 endif
 ifeq ($(TORCH),cpu)
-	$(or $(UV),$(BIN)/uv) pip install --python $(BIN)/python --torch-backend cpu $$(grep -E '^torch(vision)?==' requirements.lock)
+	$(or $(UV),$(BIN)/uv) pip install --python $(BIN)/python --torch-backend cpu $$(grep -E '^torch(vision)?==' requirements.lock) || \
+	  { echo "no torch without CUDA to be had (it comes from PyTorch's own server): leave TORCH=cpu out"; exit 1; }
 else ifneq ($(TORCH),)
 	@echo "TORCH=$(TORCH) is unknown: TORCH=cpu, or nothing for the default"; exit 1
 endif

@@ -44,7 +44,7 @@ COMMANDS = {
     for name in [f"{family}-{dataset}"]
 }
 FOLDER = Path(__file__).parent / "pretrained"
-FEW = 2000  # images, where two things are compared with each other
+FEW = 1000  # images, where two things are compared with each other
 PER_CLASS = 10
 SHOWN = ("frechet_ratio", "precision", "recall", "coverage", "class_accuracy", "copied_features")
 

@@ -1,6 +1,7 @@
 """One function for every data set: by name, or by the path of one's own."""
 
 import os
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -68,4 +69,5 @@ def _load_auto(split: Split, root: str | Path | None) -> Dataset:
     try:
         return load_published("mnist", split, root)
     except NotAvailable as why:
+        print(f"MNIST is not on disk and {why.reason}: going on with digits.", file=sys.stderr, flush=True)
         return load_scans(split, f"Chosen by 'auto' because MNIST is not on disk and {why.reason}.")

@@ -164,7 +164,14 @@ def test_play_walks_by_itself(page: Page, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong", "right"), [("seed", "-5", "123"), ("images", "99", "7"), ("guidance", "50", "7")]
+    ("name", "wrong", "right"),
+    [
+        ("seed", "-5", "123"),
+        ("seed", "1e9", "45"),
+        ("images", "99", "7"),
+        ("images", "1.5", "5"),
+        ("guidance", "50", "7"),
+    ],
 )
 def test_a_wrong_value_is_refused_beside_the_box(page: Page, name: str, wrong: str, right: str) -> None:
     before = pictures(page)

@@ -281,11 +281,14 @@ def test_a_download_that_hangs_is_stopped(
     assert time.monotonic() - started < 20
 
 
-def test_auto_turns_to_digits_and_says_why(python: Callable[[str], Path]) -> None:
+def test_auto_turns_to_digits_and_says_why(
+    python: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     python("exit 1")
     data = load_dataset("auto")
     assert data.name == "digits"
     assert "'auto'" in data.source
+    assert "going on with digits" in capsys.readouterr().err
     assert "MNIST is not on disk and the download failed" in data.source
 
 
