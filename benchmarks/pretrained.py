@@ -100,7 +100,9 @@ def steps(
 ) -> None:
     """The diffusion model with few steps and with many, on the same noise."""
     for count in (8, 50):
-        measured = evaluate(f"diffusion-{dataset}", n=n, overrides={"model.num_inference_steps": count})
+        measured = evaluate(
+            SHIPPED / f"diffusion-{dataset}", n=n, overrides={"model.num_inference_steps": count}
+        )
         print(f"{count:>3} steps: {by_both(measured.report)} at N = {n:,}", flush=True)
 
 
