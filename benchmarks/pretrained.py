@@ -135,8 +135,9 @@ INTRODUCTION = """# The models that come with the package
 
 Written by `python benchmarks/pretrained.py table`. Figures are of the weights as they ship, in half
 precision, by two judges (plain \\| residual): `genlab evaluate NAME` measures them again. {total:.1f} MB
-in all. The pictures beside this file hold ten images of every class, not chosen, and on their right ten
-real test images.
+in all. Minutes are of one thread beside another training, pauses included: on a free core it takes about
+half of them. The pictures beside this file hold ten images of every class, not chosen, and on their right
+ten real test images.
 
 """
 

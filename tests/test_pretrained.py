@@ -226,6 +226,7 @@ def test_the_command_of_each_leads_to_its_settings(name: str) -> None:
     summary = json.loads((SHIPPED / name / SUMMARY).read_text())
     words = shlex.split(summary["command"])
     assert words[:3] == ["genlab", "train", "--config"]
+    assert words[3] == "pretrained-" + name.split("-")[0]
     assert words[4:6] == ["--dataset", name.split("-")[1]]
     settings = [words[i + 1].partition("=") for i, word in enumerate(words) if word == "--set"]
     given = {key: yaml.safe_load(value) for key, _, value in settings}
