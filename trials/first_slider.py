@@ -12,12 +12,11 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import MINUTES, find_browser, free_port
+from tests.browser.conftest import MINUTES, answers, find_browser, free_port
 
 
 class Clock:
@@ -58,7 +57,8 @@ def path_from(folder: Path) -> None:
         start_new_session=True,
     )
     try:
-        wait_for(f"{address}/api/status", lab)
+        if not answers(f"{address}/api/status", lab, seconds=1800):
+            raise SystemExit("make lab did not start a server")
         clock.stage("make lab: set up where needed, server answers")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
@@ -91,22 +91,6 @@ def walk(page: Page, address: str, clock: Clock) -> None:
         "before => document.querySelector('img.jupyter-widgets.widget-image').src != before", arg=before
     )
     clock.stage("the first slider has moved a picture")
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes], seconds: float = 1800) -> None:
-    """Return when the server answers.
-
-    Raises:
-        SystemExit: it has ended, or takes too long.
-    """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=2)
-            return
-        except OSError:
-            time.sleep(0.3)
-    raise SystemExit("make lab did not start a server")
 
 
 if __name__ == "__main__":

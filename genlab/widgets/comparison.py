@@ -129,4 +129,4 @@ class Comparison(WithStill):
         panel = self.panels[title]
         panel.children = [panel.picture, *(part for part in panel.children if part is not panel.picture)]
         head = widgets.HTML(f"<b>{html.escape(title)}</b>{note}")
-        return widgets.VBox([head, panel], layout=widgets.Layout(width="312px"))
+        return widgets.VBox([head, panel], layout=widgets.Layout(width="306px"))

@@ -162,7 +162,8 @@ def serving(module: str, folder: Path, *options: str) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
-            wait_for(f"{address}/api/status", server, folder / "server.log")
+            if not answers(f"{address}/api/status", server):
+                pytest.fail(f"the server did not start:\n{(folder / 'server.log').read_text()}")
             yield address
         finally:
             server.terminate()
@@ -191,13 +192,13 @@ def moved_by_keyboard(page: Page) -> bool:
     return False
 
 
-def wait_for(address: str, server: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
-    """Return when the server answers; fail with its log when it has ended or takes too long."""
+def answers(address: str, server: subprocess.Popen[bytes], seconds: float = 60) -> bool:
+    """Wait until the server answers; false when it has ended or takes too long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
             urllib.request.urlopen(address, timeout=2)
-            return
+            return True
         except OSError:
             time.sleep(0.3)
-    pytest.fail(f"the server did not start:\n{log.read_text()}")
+    return False

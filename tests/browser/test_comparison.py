@@ -149,6 +149,16 @@ def test_the_handles_of_the_sliders_move_too(page: Page, name: str, expected: se
     assert float(box.input_value()) < number
 
 
+def test_the_panels_stand_side_by_side_on_a_small_laptop(page: Page) -> None:
+    usual = page.viewport_size
+    assert usual is not None
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.wait_for_timeout(500)
+    boxes = [page.locator("img.widget-image").nth(i).bounding_box() for i in (VAE, GAN, DIFFUSION)]
+    page.set_viewport_size(usual)
+    assert len({round(box["y"]) for box in boxes if box is not None}) == 1
+
+
 @pytest.mark.parametrize("key", ["Space", "Enter"])
 def test_play_walks_by_itself(page: Page, key: str) -> None:
     enter(page, FIRST, "step", "0")
