@@ -13,7 +13,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ import typer
 
 from genlab import plots
 from genlab.data import load_dataset
+from genlab.errors import did_you_mean
 from genlab.evaluating import EVALUATION, evaluate, known_report, write_evaluation
 from genlab.evaluation.figures import FIGURES, printed
 from genlab.evaluation.report import Report
@@ -49,25 +49,33 @@ PER_CLASS = 10
 SHOWN = ("frechet_ratio", "precision", "recall", "coverage", "class_accuracy", "copied_features")
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
-Name = Enum("Name", {name: name for name in COMMANDS}, type=str)  # type: ignore[misc]
-Names = Annotated[list[Name], typer.Argument(help="Models.")]
+Names = Annotated[list[str], typer.Argument(help="Models: " + ", ".join(COMMANDS))]
 
 
 @app.command()
 def train(names: Names) -> None:
     """Run the command of each."""
-    for name in (each.value for each in names):
+    for name in known(names):
         subprocess.run([sys.executable, "-m", *shlex.split(COMMANDS[name])], check=True)
+
+
+def known(names: list[str]) -> list[str]:
+    """The names, if all are those of models that ship."""
+    for name in names:
+        if name not in COMMANDS:
+            raise SystemExit(f"no model {name!r} ships: {did_you_mean(name, COMMANDS)}")
+    return names
 
 
 @app.command()
 def ship(names: Names) -> None:
     """Export in place of what ships now, measure, draw."""
     FOLDER.mkdir(exist_ok=True)
-    for name in (each.value for each in names):
+    for name in known(names):
         run, folder = Path("runs/pretrained") / name, SHIPPED / name
-        shutil.rmtree(folder, ignore_errors=True)
-        export(run, folder, command=COMMANDS[name])
+        fresh = export(run, SHIPPED / f"{name}.fresh", command=COMMANDS[name])
+        shutil.rmtree(folder, ignore_errors=True)  # not before there is another
+        fresh.rename(folder)
         print(f"{name}: {size_in_bytes(folder) / 1e6:.1f} MB")
         for path in (run, folder):
             print(f"  {path.parent}: {by_both(evaluate(path, n=FEW).report)} at N = {FEW:,}", flush=True)
@@ -135,9 +143,9 @@ INTRODUCTION = """# The models that come with the package
 
 Written by `python benchmarks/pretrained.py table`. Figures are of the weights as they ship, in half
 precision, by two judges (plain \\| residual): `genlab evaluate NAME` measures them again. {total:.1f} MB
-in all. Minutes are of one thread beside another training, pauses included: on a free core it takes about
-half of them. The pictures beside this file hold ten images of every class, not chosen, and on their right
-ten real test images.
+in all. Minutes are those of a clock, beside another training on the same two cores and pauses included.
+The pictures beside this file hold ten images of every class, not chosen, and on their right ten real test
+images.
 
 """
 
