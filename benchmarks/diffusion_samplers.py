@@ -16,17 +16,16 @@ import torch
 import typer
 
 from genlab import plots
+from genlab.commands.evaluate import data_of, open_out
+from genlab.commands.find import find_run
+from genlab.commands.sample import load, sample_in_batches
 from genlab.data import load_dataset
 from genlab.diffusion import Diffusion
 from genlab.errors import GenlabError
-from genlab.evaluating import data_of, open_out
 from genlab.evaluation.curves import frechet_ratio
-from genlab.evaluation.look import look
-from genlab.evaluation.yardstick import make_yardstick
+from genlab.evaluation.judges.features import look
+from genlab.evaluation.measure import make_yardstick
 from genlab.files import write_aside
-from genlab.run_list import find_run
-from genlab.runs import load
-from genlab.sampling import sample_in_batches
 
 ROWS = (
     ("ddim", 10), ("ddim", 20), ("ddim", 50), ("dpm_solver_pp", 8), ("dpm_solver_pp", 15), ("heun", 8),

@@ -17,7 +17,7 @@ import typer
 
 from genlab.data import load_dataset, to_unit
 from genlab.evaluation.corruptions import add_noise
-from genlab.evaluation.yardstick import make_yardstick, report_on
+from genlab.evaluation.measure import make_yardstick, report_on
 
 
 def matrix_product_seconds() -> float:

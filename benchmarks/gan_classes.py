@@ -27,16 +27,16 @@ import typer
 import yaml
 
 from genlab import plots
+from genlab.commands.evaluate import open_out
+from genlab.commands.sample import sample_in_batches, sample_sheet
+from genlab.commands.train import fit_or_load
 from genlab.data import Dataset, load_dataset
-from genlab.evaluating import open_out
-from genlab.evaluation.classes import class_shares
 from genlab.evaluation.curves import frechet_ratio
-from genlab.evaluation.look import look
+from genlab.evaluation.judges.features import look
+from genlab.evaluation.measure import make_yardstick
+from genlab.evaluation.metrics.classes import class_shares
 from genlab.evaluation.reference import Reference
-from genlab.evaluation.yardstick import make_yardstick
 from genlab.files import write_aside
-from genlab.runs import fit_or_load
-from genlab.sampling import sample_in_batches, sample_sheet
 from genlab.zoo import load_config
 
 IMAGES = 10_000

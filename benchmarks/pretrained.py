@@ -20,16 +20,16 @@ import torch
 import typer
 
 from genlab import plots
+from genlab.commands.evaluate import EVALUATION, evaluate, known_report, write_evaluation
+from genlab.commands.export import export
+from genlab.commands.find import SHIPPED
+from genlab.commands.pretrained import load_pretrained, pretrained_names
+from genlab.commands.sample import sample_in_batches
 from genlab.data import load_dataset
 from genlab.errors import did_you_mean
-from genlab.evaluating import EVALUATION, evaluate, known_report, write_evaluation
-from genlab.evaluation.figures import FIGURES, printed
-from genlab.evaluation.report import Report
-from genlab.files import write_aside
-from genlab.pretrained import export, load_pretrained, pretrained_names, size_in_bytes
-from genlab.run_list import SHIPPED
-from genlab.sampling import sample_in_batches
-from genlab.training.run import read_summary
+from genlab.evaluation.report import FIGURES, Report, printed
+from genlab.files import size_in_bytes, write_aside
+from genlab.runs.folder import read_summary
 
 COMMANDS = {
     name: f"genlab train --config pretrained-{family} --dataset {dataset} --run runs/pretrained/{name}{more}"

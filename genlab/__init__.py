@@ -14,13 +14,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genlab.bounding import nats
-    from genlab.comparing import compare
+    from genlab.commands.compare import compare
+    from genlab.commands.evaluate import evaluate
+    from genlab.commands.export import export
+    from genlab.commands.find import list_runs
+    from genlab.commands.nats import nats
+    from genlab.commands.pretrained import load_pretrained
+    from genlab.commands.sample import load, sample
+    from genlab.commands.train import fit, fit_or_load, resume
     from genlab.data import load_dataset
-    from genlab.evaluating import evaluate
-    from genlab.pretrained import export, load_pretrained
-    from genlab.run_list import list_runs
-    from genlab.runs import fit, fit_or_load, load, resume, sample
     from genlab.zoo import load_config
 
 __version__ = "0.1.0"
@@ -30,14 +32,16 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "compare": "genlab.comparing",
-    "evaluate": "genlab.evaluating",
-    "export": "genlab.pretrained",
-    "list_runs": "genlab.run_list",
+    "compare": "genlab.commands.compare",
+    "evaluate": "genlab.commands.evaluate",
+    "export": "genlab.commands.export",
+    "list_runs": "genlab.commands.find",
     "load_config": "genlab.zoo",
     "load_dataset": "genlab.data",
-    "load_pretrained": "genlab.pretrained",
-    "nats": "genlab.bounding",
+    "load_pretrained": "genlab.commands.pretrained",
+    "load": "genlab.commands.sample",
+    "nats": "genlab.commands.nats",
+    "sample": "genlab.commands.sample",
 }
 
 
@@ -45,4 +49,9 @@ def __getattr__(name: str) -> Any:
     """Import a verb when it is first asked for: torch takes seconds, and ``--help`` needs none of it."""
     if name not in __all__:
         raise AttributeError(f"module 'genlab' has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "genlab.runs")), name)
+    return getattr(import_module(_HOMES.get(name, "genlab.commands.train")), name)
+
+
+def __dir__() -> list[str]:
+    """The verbs, so that ``genlab.<Tab>`` shows them before any was used."""
+    return sorted([*globals(), *__all__])

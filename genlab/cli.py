@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _complain(message: str) -> int:
     """One line on standard error, whatever a file or an argument has put into the message."""
-    from genlab.one_line import one_line
+    from genlab.errors import one_line
 
     line = one_line(message)
     if len(line) > _LONGEST_LINE:  # the beginning says where, the end what to do
@@ -106,9 +106,9 @@ def train(
 
     On several processes, GPUs or machines: accelerate launch --multi_gpu -m genlab train ...
     """
-    from genlab.runs import fit
-    from genlab.training.progress import say
-    from genlab.training.run import SHEET
+    from genlab.commands.train import fit
+    from genlab.runs.display import say
+    from genlab.runs.folder import SHEET
     from genlab.zoo import load_config
 
     overrides = _overrides(set_)
@@ -132,10 +132,10 @@ def resume(
     ] = None,
 ) -> None:
     """Go on with a run that was stopped, crashed or killed, as if it had not been."""
-    from genlab.run_list import find_run
-    from genlab.runs import resume
-    from genlab.training.progress import say
-    from genlab.training.run import SHEET
+    from genlab.commands.find import find_run
+    from genlab.commands.train import resume
+    from genlab.runs.display import say
+    from genlab.runs.folder import SHEET
 
     with _stopping():
         resume(run, _overrides(set_), dataset=dataset, data_root=data_root)
@@ -149,7 +149,7 @@ def runs(
     ] = None,
 ) -> None:
     """List the runs: what they train, how far they are, their last losses."""
-    from genlab.run_list import list_runs
+    from genlab.commands.find import list_runs
 
     found = list_runs(folder)
     for run in found:
@@ -170,7 +170,8 @@ def export(
     ] = False,
 ) -> None:
     """Make a small copy of a run to share: weights to sample from, without what training needs."""
-    from genlab.pretrained import export, size_in_bytes
+    from genlab.commands.export import export
+    from genlab.files import size_in_bytes
 
     folder = export(run, out, half=not full)
     size, name = size_in_bytes(folder) / 1e6, shlex.quote(str(folder))
@@ -180,7 +181,7 @@ def export(
 @app.command(epilog="Example: genlab pretrained")
 def pretrained() -> None:
     """List the models that come with the package: sample, evaluate and compare take their names."""
-    from genlab.pretrained import as_table
+    from genlab.commands.pretrained import as_table
 
     typer.echo(as_table())
 
@@ -206,8 +207,7 @@ def sample(
     ] = None,
 ) -> None:
     """Draw images from a trained model into a file."""
-    from genlab.runs import sample
-    from genlab.sampling import write_samples
+    from genlab.commands.sample import sample, write_samples
 
     if out.suffix not in (".npy", ".png"):
         raise GenlabError(f"--out {out}: the name should end in .npy or .png")
@@ -244,7 +244,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """How good a model is: distances to real images beside their floor, and whether it copies."""
-    from genlab.evaluating import evaluate, write_evaluation
+    from genlab.commands.evaluate import evaluate, write_evaluation
     from genlab.evaluation.report import as_text
 
     evaluation = evaluate(
@@ -281,7 +281,7 @@ def nats(
     ] = None,
 ) -> None:
     """A bound on -log p(x) of the test images in nats per image, for a VAE: lower is better."""
-    from genlab.bounding import nats
+    from genlab.commands.nats import nats
 
     checkpoint: Literal["best", "newest"] = "best" if best else "newest"
     bounds = nats(run, k=k or (1, 50), n=n, seed=seed, checkpoint=checkpoint, overrides=_overrides(set_))
@@ -313,8 +313,8 @@ def compare(
     data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
 ) -> None:
     """Compare models: train the three families alike (--seconds), or take finished runs."""
-    from genlab.comparing import as_text, compare, write_comparison
-    from genlab.fair import FAIR, train_and_compare
+    from genlab.commands.compare import as_text, compare, write_comparison
+    from genlab.commands.fair import FAIR, train_and_compare
 
     if seconds is not None:
         with _stopping_bench(out):
@@ -357,8 +357,8 @@ def judge(
     """Train the classifiers that evaluate looks through, for data that none come with the package for."""
     from genlab.data import load_dataset
     from genlab.errors import did_you_mean
-    from genlab.evaluation.judge import doubt_about, make_judge
-    from genlab.evaluation.judges import JUDGES
+    from genlab.evaluation.judges.find import doubt_about, make_judge
+    from genlab.evaluation.judges.networks import JUDGES
 
     if kind is not None and kind not in JUDGES:
         raise GenlabError(f"unknown kind of judge {kind!r}: {did_you_mean(kind, JUDGES)}")
@@ -404,7 +404,7 @@ def config_show(
     ] = None,
 ) -> None:
     """A config with every setting filled in and explained; what it prints is a config too."""
-    from genlab.commented_yaml import with_comments
+    from genlab.config.show import with_comments
     from genlab.zoo import load_config
 
     typer.echo(with_comments(load_config(name, _overrides(set_))), nl=False)
@@ -419,7 +419,7 @@ def _overrides(texts: list[str] | None) -> dict[str, object]:
 @contextmanager
 def _stopping() -> Iterator[None]:
     """A run that was stopped has said so itself: exit with the status of Ctrl-C and no further line."""
-    from genlab.training.interrupt import Stopped
+    from genlab.runs.interrupt import Stopped
 
     try:
         yield

@@ -5,6 +5,7 @@ line and exits with status 2; a notebook shows it as the last line of the traceb
 """
 
 from collections.abc import Iterable
+from datetime import date
 from difflib import get_close_matches
 
 
@@ -19,3 +20,30 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(repr(name) for name in near)}?"
     return f"choose from {', '.join(known)}"
+
+
+SHOWN = 60  # characters of a value or a key
+
+
+def quoted(value: object) -> str:
+    """A value for a message: its repr, in one line, cut to ``SHOWN`` characters."""
+    try:
+        text = "nothing" if value is None else str(value) if isinstance(value, date) else repr(value)
+    except (ValueError, RecursionError):  # Python refuses to write integers of over 4300 digits
+        text = f"a huge {type(value).__name__}"
+    return cut(one_line(text))
+
+
+def field_name(keys: tuple[str, ...]) -> str:
+    """``model.network.kind``, in one line, cut to ``SHOWN`` characters."""
+    return cut(one_line(".".join(keys)))
+
+
+def one_line(text: str) -> str:
+    """Text with every line break and every character that cannot be printed escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def cut(text: str) -> str:
+    """The first and last of ``SHOWN`` characters."""
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 15]} ... {text[-10:]}"

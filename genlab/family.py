@@ -17,8 +17,6 @@ from torch import Tensor, nn
 from genlab.config import Settings
 from genlab.data import Dataset
 
-IMAGE_SHAPE = (1, 28, 28)
-
 
 class Loss(NamedTuple):
     """One loss to step on.

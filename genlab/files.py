@@ -69,3 +69,14 @@ def flush_folder(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def project_dir() -> Path:
+    """The clone that this package runs from, else the current folder: home of ``data/`` and ``runs/``."""
+    clone = Path(__file__).resolve().parent.parent
+    return clone if (clone / "pyproject.toml").is_file() else Path.cwd()
+
+
+def size_in_bytes(folder: Path) -> int:
+    """What all files in a folder take together."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -8,19 +8,20 @@ from typing import Annotated
 import torch
 from pydantic import Field, model_validator
 
-from genlab.config import Settings, TrainConfig, read_settings
+from genlab.config import Settings, read_settings
 from genlab.diffusion import Diffusion, DiffusionConfig
-from genlab.diffusion.family import UNetConfig
+from genlab.diffusion.config import UNetConfig
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family
 from genlab.gan import GAN, GANConfig
+from genlab.training.settings import TrainConfig
 from genlab.vae import VAE, VAEConfig
 
 FAMILIES = {VAEConfig: VAE, GANConfig: GAN, DiffusionConfig: Diffusion}
 
 
 class Config(Settings):
-    """What a YAML in ``genlab/configs`` holds: a model and how to train it."""
+    """What a YAML in ``genlab/config/presets`` holds: a model and how to train it."""
 
     model: Annotated[VAEConfig | GANConfig | DiffusionConfig, Field(discriminator="family")] = Field(
         description="what is trained"
@@ -46,7 +47,7 @@ class Config(Settings):
 
 def config_names() -> list[str]:
     """The configs that come with the package."""
-    folder = files("genlab") / "configs"
+    folder = files("genlab") / "config" / "presets"
     return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
 
 
@@ -63,7 +64,7 @@ def load_config(name: str | Path, overrides: Mapping[str, object] | None = None)
                 f"unknown config {str(name)!r}: {did_you_mean(str(name), config_names())} "
                 "(or name a .yaml file)"
             )
-        path = Path(str(files("genlab") / "configs" / f"{name}.yaml"))
+        path = Path(str(files("genlab") / "config" / "presets" / f"{name}.yaml"))
     return read_settings(Config, path, overrides)
 
 

@@ -36,7 +36,7 @@ def away_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # nbval's plugin has imported it
     home = tmp_path / "home"
     monkeypatch.setattr("genlab.data.published.project_dir", lambda: home)
-    monkeypatch.setattr("genlab.data.cache.project_dir", lambda: home)
+    monkeypatch.setattr("genlab.data.own.cache.project_dir", lambda: home)
     monkeypatch.setattr("genlab.data.published.subprocess", SimpleNamespace(run=refuse))
     published._failed_downloads.cache_clear()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job is deaf to it

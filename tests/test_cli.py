@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import genlab.cli
+from genlab.commands.train import fit
 from genlab.data import Dataset
-from genlab.runs import fit
-from genlab.training.checkpoint import NETWORKS
+from genlab.runs.checkpoint import NETWORKS
+from genlab.runs.folder import CHECKPOINTS, SHEET, SUMMARY, RunFolder, read_metrics
 from genlab.training.loop import Step
-from genlab.training.run import CHECKPOINTS, SHEET, SUMMARY, RunFolder, read_metrics
 from genlab.zoo import config_names, load_config
 from tests.evaluation.conftest import glances
 from trials.bad_folders import good_folder
@@ -257,7 +257,7 @@ def test_judge_trains_both_for_own_data_and_keeps_them(genlab_: Genlab, tmp_path
 def test_compare_takes_finished_runs(
     genlab_: Genlab, run: Path, conditional: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genlab.evaluation.yardstick.judges_for", lambda *_, **__: glances())
+    monkeypatch.setattr("genlab.evaluation.measure.judges_for", lambda *_, **__: glances())
     done = genlab_("compare", run, conditional, "--n", 80, "--out", tmp_path / "out")
     assert done.code == 0, done.err
     last = f"Wrote comparison.md, comparison.json and comparison.png to {tmp_path / 'out'}."
@@ -278,7 +278,7 @@ def test_ctrl_c_in_a_bench_says_what_is_kept_and_how_to_go_on(
             (out / "bench.json").write_text("{}")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("genlab.fair.train_and_compare", stop)
+    monkeypatch.setattr("genlab.commands.fair.train_and_compare", stop)
     out = tmp_path / "begun"
     done = genlab_("compare", "--seconds", 1, "--out", out)
     assert (done.code, done.out) == (130, "")

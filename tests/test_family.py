@@ -2,16 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from genlab.data import IMAGE_SHAPE
 from genlab.errors import GenlabError
-from genlab.family import (
-    IMAGE_SHAPE,
-    Bounds,
-    Decodes,
-    Family,
-    Walks,
-    count_parameters,
-    device_of,
-)
+from genlab.family import Bounds, Decodes, Family, Walks, count_parameters, device_of
 from genlab.zoo import build, config_names, load_config
 
 SMALL = {

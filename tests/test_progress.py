@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from genlab.bars import bar, in_notebook
+from genlab.progress import bar, in_notebook
 
 
 def draw(capsys: pytest.CaptureFixture[str], *, hidden: bool = False, what: str = "") -> tuple[str, str]:

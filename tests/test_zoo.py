@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from genlab.commands.train import fit
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.runs import fit
 from genlab.zoo import build, config_names, load_config
 
 ALL = ["diffusion", "diffusion-mlp", "diffusion-naive", "gan", "gan-small", "vae", "vae-small"]

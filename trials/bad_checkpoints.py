@@ -2,7 +2,7 @@
 
 Each case copies a small finished run, damages every checkpoint in it, and returns the genlab
 arguments to try. (With one whole checkpoint left the run goes on from that; the tests of
-``genlab.runs`` show it.)
+``genlab.commands.train`` show it.)
 """
 
 import hashlib
@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from genlab.pretrained import export
-from genlab.runs import fit
-from genlab.training.checkpoint import AVERAGED, NETWORKS, STATE, TRAINING
-from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, SUMMARY
+from genlab.commands.export import export
+from genlab.commands.train import fit
+from genlab.runs.checkpoint import AVERAGED, NETWORKS, STATE, TRAINING
+from genlab.runs.folder import CHECKPOINTS, CONFIG, METRICS, SUMMARY
 from genlab.zoo import load_config
 
 Case = Callable[[Path], list[str]]

@@ -44,8 +44,14 @@ from genlab.diffusion.samplers import (
     euler,
     heun,
 )
-from genlab.diffusion.schedule import NoiseSchedule, PredictionType, ScheduleName, make_schedule
-from genlab.diffusion.timesteps import Spacing, timestep_pairs
+from genlab.diffusion.schedule import (
+    NoiseSchedule,
+    PredictionType,
+    ScheduleName,
+    Spacing,
+    make_schedule,
+    timestep_pairs,
+)
 
 TOLERANCE = 1e-5
 T = 1000

@@ -10,7 +10,7 @@ gradient into a step of full length. ``trials.two_processes`` runs both precisio
 import torch
 from torch import Tensor
 
-import genlab.training.order
+import genlab.training.batches
 from genlab.cli import main
 from genlab.data import to_signed
 
@@ -22,5 +22,5 @@ def to_signed_double(images: Tensor) -> Tensor:
 
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
-    vars(genlab.training.order)["to_signed"] = to_signed_double
+    vars(genlab.training.batches)["to_signed"] = to_signed_double
     main()

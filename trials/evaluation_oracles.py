@@ -16,13 +16,13 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from genlab.data import load_dataset, to_unit
 from genlab.evaluation.corruptions import add_noise
-from genlab.evaluation.frechet import frechet_distance, frechet_without_bias
-from genlab.evaluation.judge_files import find_judge
-from genlab.evaluation.judges import FEATURES
-from genlab.evaluation.kernel import kernel_distance
-from genlab.evaluation.look import look
-from genlab.evaluation.manifold import manifold
-from genlab.evaluation.two_sample import two_sample_test
+from genlab.evaluation.judges.features import look
+from genlab.evaluation.judges.files import find_judge
+from genlab.evaluation.judges.networks import FEATURES
+from genlab.evaluation.metrics.frechet import frechet_distance, frechet_without_bias
+from genlab.evaluation.metrics.kernel import kernel_distance
+from genlab.evaluation.metrics.precision_recall import manifold
+from genlab.evaluation.metrics.two_sample import two_sample_test
 
 REPEATS = 20
 

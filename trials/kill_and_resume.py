@@ -21,7 +21,7 @@ from typing import Annotated
 
 import typer
 
-from genlab.training.checkpoint import NETWORKS, STATE, TRAINING
+from genlab.runs.checkpoint import NETWORKS, STATE, TRAINING
 
 SETTINGS = {
     "vae-small": ["train.validation_images=200", "train.monitor=validation/kl", "train.lr_schedule=cosine"],

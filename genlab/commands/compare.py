@@ -11,13 +11,15 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
+from genlab.commands.evaluate import data_of, evaluate_family, open_out, training_seconds
+from genlab.commands.find import find_run
+from genlab.commands.sample import load, sample_in_batches
 from genlab.config import read_settings
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
-from genlab.evaluating import data_of, evaluate_family, open_out, training_seconds
 from genlab.evaluation.curves import QUICK, Point, draw_curves, frechet_ratio
-from genlab.evaluation.figures import FIGURES
-from genlab.evaluation.report import Report, report_from_json
+from genlab.evaluation.measure import Yardstick, make_yardstick
+from genlab.evaluation.report import FIGURES, Report, report_from_json
 from genlab.evaluation.table import (
     COST,
     HONESTY,
@@ -30,14 +32,10 @@ from genlab.evaluation.table import (
     ranking,
     trained_once,
 )
-from genlab.evaluation.yardstick import Yardstick, make_yardstick
 from genlab.family import Family, Walks
 from genlab.files import write_aside
-from genlab.run_list import find_run
-from genlab.runs import load
-from genlab.sampling import sample_in_batches
-from genlab.training.progress import say
-from genlab.training.run import CONFIG
+from genlab.runs.display import say
+from genlab.runs.folder import CONFIG
 from genlab.zoo import Config
 
 WALKS = (2, 5, 10, 20)  # numbers of sampler steps that are tried
@@ -91,7 +89,7 @@ def compare(
 
     Args:
         runs: folders, or names in ``runs/``; those that differ in their seed alone become one row.
-        n: images per set, for real and generated ones; as for ``genlab.evaluating.evaluate``.
+        n: images per set, for real and generated ones; as for ``genlab.commands.evaluate.evaluate``.
         dataset, data_root: what to measure against; what the runs were trained on if left out.
         out: the folder that ``write_comparison`` will be given: made before minutes are spent on measuring.
 

@@ -12,22 +12,20 @@ import torch
 from torch import Tensor
 
 from genlab import plots
+from genlab.commands.find import find_run
+from genlab.commands.sample import load, sample_in_batches
 from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset, to_signed, to_unit
 from genlab.errors import GenlabError
-from genlab.evaluation.figures import Figure
-from genlab.evaluation.look import check_measurable
-from genlab.evaluation.memorisation import closest_pairs, nearest
+from genlab.evaluation.judges.features import check_measurable
+from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
+from genlab.evaluation.metrics.memorisation import closest_pairs, nearest
 from genlab.evaluation.reference import QUERIES
-from genlab.evaluation.report import Report, as_text, report_from_json
-from genlab.evaluation.yardstick import Yardstick, make_yardstick, report_on
+from genlab.evaluation.report import Figure, Report, as_text, report_from_json
 from genlab.family import Bounds, Family, count_parameters
 from genlab.files import make_writable, write_aside
-from genlab.run_list import find_run
-from genlab.runs import load
-from genlab.sampling import sample_in_batches
-from genlab.training.progress import say
-from genlab.training.run import CONFIG, read_summary
+from genlab.runs.display import say
+from genlab.runs.folder import CONFIG, read_summary
 from genlab.zoo import Config
 
 EVALUATION, REPORT = "evaluation", "report.json"  # where a run keeps what was measured of it
@@ -69,7 +67,7 @@ def evaluate(
         n: how many images to draw and compare; as many as there are test images, at most 10,000, if
             left out.
         seed: decides which are drawn, and which real ones they are compared with.
-        checkpoint, overrides: of the run, as for ``genlab.runs.load``; a file has neither.
+        checkpoint, overrides: of the run, as for ``genlab.commands.sample.load``; a file has neither.
         dataset, data_root: what to measure against; what the run was trained on if left out.
         out: the folder that ``write_evaluation`` will be given: made before minutes are spent on measuring.
 

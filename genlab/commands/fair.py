@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from genlab.comparing import (
+from genlab.commands.compare import (
     Comparison,
     Measured,
     add_training_point,
@@ -21,19 +21,20 @@ from genlab.comparing import (
     measured_from_json,
     row_names,
 )
+from genlab.commands.evaluate import open_out, training_seconds
+from genlab.commands.sample import load
+from genlab.commands.train import fit, resume
 from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError
-from genlab.evaluating import open_out, training_seconds
-from genlab.evaluation.judge_files import find_card, weights_sha256
-from genlab.evaluation.judges import JUDGES
-from genlab.evaluation.yardstick import Yardstick, images_per_set, make_yardstick
+from genlab.evaluation.judges.files import find_card, weights_sha256
+from genlab.evaluation.judges.networks import JUDGES
+from genlab.evaluation.measure import Yardstick, images_per_set, make_yardstick
 from genlab.family import Family, count_parameters
 from genlab.files import write_aside
-from genlab.runs import fit, load, resume
+from genlab.runs.display import say
+from genlab.runs.folder import CONFIG, read_metrics, read_summary
 from genlab.training.loop import TrainingDiverged
-from genlab.training.progress import say
-from genlab.training.run import CONFIG, read_metrics, read_summary
 from genlab.zoo import Config, build, load_config
 
 FAIR = ("fair-vae", "fair-gan", "fair-diffusion")

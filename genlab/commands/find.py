@@ -1,6 +1,6 @@
 """Which runs there are: find one by path or name, list them all. Behind ``genlab runs``.
 
-After the runs of this machine come the models that the package brings along (``genlab.pretrained``), so a
+After the runs of this machine come the models that the package brings along (``commands.pretrained``), so a
 name that is both is one's own.
 """
 
@@ -10,10 +10,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from genlab.config import project_dir, read_settings
+from genlab.config import read_settings
 from genlab.errors import GenlabError, did_you_mean
+from genlab.files import project_dir
+from genlab.runs.folder import CONFIG, find_runs, is_locked, read_metrics, read_summary
 from genlab.training.loop import Step
-from genlab.training.run import CONFIG, find_runs, is_locked, read_metrics, read_summary
 from genlab.zoo import Config
 
 SHIPPED = Path(str(files("genlab") / "weights"))  # the models that come with the package

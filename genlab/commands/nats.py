@@ -7,13 +7,13 @@ from typing import Literal
 
 import torch
 
-from genlab.bars import bar
+from genlab.commands.evaluate import data_of
+from genlab.commands.find import find_run
+from genlab.commands.sample import load
 from genlab.data import Dataset, load_dataset, to_signed
 from genlab.errors import GenlabError
-from genlab.evaluating import data_of
 from genlab.family import Bounds
-from genlab.run_list import find_run
-from genlab.runs import load
+from genlab.progress import bar
 
 IMAGES_AT_ONCE = 100
 MAX_K = 100_000
@@ -24,7 +24,7 @@ class Bound:
     """A bound on -log p(x), averaged over test images.
 
     Attributes:
-        k: codes per image (``genlab.vae.bound``); 1 is the negative ELBO.
+        k: codes per image (``genlab.vae.likelihood``); 1 is the negative ELBO.
         nats: per image; lower is better.
         error: the standard error of that mean: how far another draw of as many test images may lie.
         n: how many images.
@@ -52,7 +52,7 @@ def nats(
         k: codes per image, or several such numbers, for one bound each. Time grows with it.
         n: the first so many test images; all if left out.
         seed: of the codes, and of the black and white images of a model that binarises.
-        checkpoint, overrides: as for ``genlab.runs.load``: ``{"model.prior": "standard"}`` say.
+        checkpoint, overrides: as for ``genlab.commands.sample.load``: ``{"model.prior": "standard"}`` say.
 
     Raises:
         GenlabError: no such run; a model that knows no bound; k or n out of range.

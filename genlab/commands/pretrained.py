@@ -8,41 +8,24 @@ half precision. So whatever takes a run takes its name as well: ``genlab sample 
 """
 
 import json
-import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from pydantic import JsonValue
-
-from genlab.comparing import measured_from_json, rows_of
+from genlab.commands.compare import measured_from_json, rows_of
+from genlab.commands.evaluate import known_report
+from genlab.commands.find import SHIPPED, find_run
+from genlab.commands.sample import load
 from genlab.errors import GenlabError, did_you_mean
-from genlab.evaluating import known_report
-from genlab.evaluation.figures import Figure
-from genlab.evaluation.report import Report, by_key
+from genlab.evaluation.report import Figure, Report, by_key
 from genlab.evaluation.table import Row
 from genlab.family import Family
-from genlab.files import rename_folder, write_aside
-from genlab.run_list import SHIPPED, find_run
-from genlab.runs import load
-from genlab.training.checkpoint import newest, weights_only
-from genlab.training.loop import Step
-from genlab.training.progress import say
-from genlab.training.run import (
-    CHECKPOINTS,
-    CONFIG,
-    METRICS,
-    SHEET,
-    SUMMARY,
+from genlab.files import size_in_bytes
+from genlab.runs.folder import (
     find_runs,
-    read_metrics,
     read_summary,
 )
 
 FAIR = SHIPPED / "fair"  # the comparison.json of the fair bench, by data set
-MOST_LINES = 400  # of a loss history: enough for a curve as wide as a page
 
 
 def pretrained_names() -> list[str]:
@@ -110,80 +93,3 @@ def fair_bench(dataset: str) -> list[Row]:
     n = next(each.report.n for each in measured if each.report is not None)
     real = Report("real test images", dataset, n, 0, floor, floor)
     return [Row(real.name, [real]), *rows_of(measured)]
-
-
-def size_in_bytes(folder: Path) -> int:
-    """What all files in a folder take together."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def export(run: str | Path, out: str | Path, *, half: bool = True, command: str | None = None) -> Path:
-    """Make a small copy of a finished run, to be used and not trained further: ``genlab export``.
-
-    Args:
-        run: the folder of a run, or its name.
-        out: a new folder.
-        half: store the weights in half precision. Computing is in single precision as before. What was
-            exported in half precision before stays so.
-        command: how the run was made, for its summary.
-
-    Returns:
-        The new folder.
-
-    Raises:
-        GenlabError: not a finished run, a weight too large for half precision, or a folder that exists or
-            cannot be written.
-    """
-    source, target = find_run(run), Path(out)
-    summary = read_summary(source)
-    if not summary:
-        raise GenlabError(f"{source} has no {SUMMARY}: it is not the whole folder of a run")
-    if not summary.get("finished"):
-        raise GenlabError(f"{source} is not finished: genlab resume {source} trains it to its end")
-    if target.name in ("", "..") or os.path.exists(target):
-        raise GenlabError(f"{target} exists already: name another folder, or delete it")
-    checkpoint = newest(source / CHECKPOINTS, say)
-    if checkpoint is None:
-        raise GenlabError(f"{source} has no checkpoint: train it again")
-    lines = thinned(list(read_metrics(source)))
-    aside = target.with_name(f".{target.name}.part")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        weights = aside / CHECKPOINTS / checkpoint.folder
-        weights.mkdir(parents=True)
-        for name, content in weights_only(checkpoint, half=half):
-            write_aside(weights / name, content)
-        shutil.copyfile(source / CONFIG, aside / CONFIG)
-        if (source / SHEET).is_file():
-            shutil.copyfile(source / SHEET, aside / SHEET)
-        write_aside(aside / METRICS, "".join(lines))
-        write_aside(aside / SUMMARY, json.dumps(_public(summary, command), indent=2) + "\n")
-        rename_folder(aside, target)
-    except OSError as error:
-        raise GenlabError(f"cannot write {target}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return target
-
-
-def thinned(history: Sequence[Step], most: int = MOST_LINES) -> list[str]:
-    """A loss history as lines of ``metrics.jsonl``: the means of at most ``most`` stretches of it."""
-    if not history:
-        return []
-    lines = []
-    for stretch in np.array_split(np.arange(len(history)), min(most, len(history))):
-        steps = [history[index] for index in stretch]
-        last: dict[str, JsonValue] = {"step": steps[-1].step, "epoch": steps[-1].epoch}
-        last["seconds"] = round(steps[-1].seconds, 4)
-        names = dict.fromkeys(name for step in steps for name in step.losses)  # some are not in every step
-        means = {name: np.mean([s.losses[name] for s in steps if name in s.losses]) for name in names}
-        lines.append(
-            json.dumps({**last, **{name: float(f"{mean:.5g}") for name, mean in means.items()}}) + "\n"
-        )
-    return lines
-
-
-def _public(summary: Mapping[str, Any], command: str | None) -> dict[str, Any]:
-    """The summary without what is of this machine alone."""
-    kept = {key: value for key, value in summary.items() if key not in ("source", "data_root")}
-    return {**kept, "exported": True, **({} if command is None else {"command": command})}

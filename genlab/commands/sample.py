@@ -1,16 +1,89 @@
 """Many samples from any model, and the files they go to."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genlab import plots
-from genlab.bars import bar
+from genlab.commands.find import find_run
+from genlab.config import read_settings
 from genlab.data import to_unit
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family, Walks
+from genlab.progress import bar
+from genlab.runs.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest
+from genlab.runs.display import say
+from genlab.runs.folder import (
+    CHECKPOINTS,
+    CONFIG,
+    resume_command,
+)
+from genlab.zoo import Config, build
+
+
+def load(
+    run: str | Path,
+    checkpoint: Literal["newest", "best"] = "newest",
+    *,
+    averaged: bool = True,
+    overrides: Mapping[str, object] | None = None,
+) -> Family:
+    """The model of a finished or interrupted run, in eval mode.
+
+    Args:
+        run: the folder, or the name of one in ``runs/``.
+        checkpoint: the newest that is whole, or the best by the run's ``train.monitor``.
+        averaged: with averaged weights if it has them, else as training left them.
+        overrides: settings of the model that training did not see, such as those of a diffusion sampler:
+            ``{"model.num_inference_steps": 10}``.
+
+    Raises:
+        GenlabError: not a run folder, a file in it is missing, damaged or of another model, or a setting
+            that is not one of sampling.
+    """
+    if checkpoint not in ("newest", "best"):
+        raise GenlabError(f"unknown checkpoint {checkpoint!r}: newest or best")
+    path = find_run(run)
+    config = read_settings(Config, path / CONFIG)
+    if overrides:
+        allowed = [f"model.{name}" for name in config.model.SAMPLING]
+        for name in overrides:
+            if name not in allowed:
+                raise GenlabError(f"{name} is no setting of sampling: {did_you_mean(name, allowed)}")
+        config = read_settings(Config, path / CONFIG, overrides)
+    family = build(config)
+    saved = best(path / CHECKPOINTS) if checkpoint == "best" else newest(path / CHECKPOINTS, say)
+    if saved is None:
+        raise GenlabError(f"{path} has no checkpoint yet: {resume_command(path)} trains it")
+    file = AVERAGED if averaged and AVERAGED in saved.tensors else NETWORKS
+    if file not in saved.tensors:
+        raise GenlabError(f"{path} was exported with averaged weights alone: leave averaged=False out")
+    load_weights(family.networks, saved.tensors[file])
+    family.networks.eval()
+    return family
+
+
+def sample(
+    run: str | Path,
+    n: int = 100,
+    *,
+    seed: int = 0,
+    label: int | None = None,
+    checkpoint: Literal["newest", "best"] = "newest",
+    overrides: Mapping[str, object] | None = None,
+) -> Tensor:
+    """``n`` images in [0, 1], (n, 1, 28, 28), from a run: ``genlab sample``.
+
+    Args:
+        run, checkpoint, overrides: as for ``load``.
+        n, seed: as for ``genlab.commands.sample.sample_in_batches``.
+        label: one class for all; classes are drawn uniformly if left out.
+    """
+    return sample_in_batches(load(run, checkpoint, overrides=overrides), n, seed=seed, labels=label)
 
 
 def sample_in_batches(

@@ -1,38 +1,35 @@
 """Runs: start one, go on with one, load one, sample from one. The command line's verbs.
 
 In Python: ``genlab.fit("vae", run="runs/mine")``, ``genlab.resume("mine")``, ``genlab.load("mine")``,
-``genlab.sample("mine", 16)``; ``genlab.run_list`` lists them.
+``genlab.sample("mine", 16)``; ``genlab.commands.find`` lists them.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
-
-from torch import Tensor
+from typing import Any
 
 from genlab import plots
-from genlab.bars import in_notebook
+from genlab.commands.find import find_run
+from genlab.commands.sample import load, sample_sheet
 from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family, count_parameters
-from genlab.run_list import find_run
-from genlab.sampling import sample_in_batches, sample_sheet
-from genlab.training.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest, restore
-from genlab.training.loop import Step, check_labels, train
-from genlab.training.order import check_shares, total_steps
-from genlab.training.progress import say, show_losses
-from genlab.training.run import (
+from genlab.progress import in_notebook
+from genlab.runs.checkpoint import newest, restore
+from genlab.runs.display import say, show_losses
+from genlab.runs.folder import (
     CHECKPOINTS,
     CONFIG,
     RunFolder,
     read_metrics,
     read_summary,
     refuse_existing,
-    resume_command,
 )
-from genlab.training.session import finished, train_session, watched, writes
+from genlab.runs.session import finished, train_session, watched, writes
+from genlab.training.batches import check_shares, total_steps
+from genlab.training.loop import Step, check_labels, train
 from genlab.training.state import TrainingState
 from genlab.training.validation import hold_out
 from genlab.zoo import Config, build, load_config
@@ -58,7 +55,7 @@ def fit(
     Args:
         config: a config, or the name or path of one (see ``load_config``).
         dataset: what to train on, or its name; the one that the config names if left out.
-        run: a new folder for all that comes of it (``genlab.training.run`` says what); nothing is
+        run: a new folder for all that comes of it (``genlab.runs.folder`` says what); nothing is
             written if left out. Ctrl-C saves and says how to go on.
         data_root: a folder to look for the data in first.
         live_plot: show the losses as they come, under the cell; by default in a notebook.
@@ -152,67 +149,6 @@ def resume(
                 "bring the checkpoints back, or train a new run"
             )
         return family, _train_in(folder, state, dataset, config, live_plot)
-
-
-def load(
-    run: str | Path,
-    checkpoint: Literal["newest", "best"] = "newest",
-    *,
-    averaged: bool = True,
-    overrides: Mapping[str, object] | None = None,
-) -> Family:
-    """The model of a finished or interrupted run, in eval mode.
-
-    Args:
-        run: the folder, or the name of one in ``runs/``.
-        checkpoint: the newest that is whole, or the best by the run's ``train.monitor``.
-        averaged: with averaged weights if it has them, else as training left them.
-        overrides: settings of the model that training did not see, such as those of a diffusion sampler:
-            ``{"model.num_inference_steps": 10}``.
-
-    Raises:
-        GenlabError: not a run folder, a file in it is missing, damaged or of another model, or a setting
-            that is not one of sampling.
-    """
-    if checkpoint not in ("newest", "best"):
-        raise GenlabError(f"unknown checkpoint {checkpoint!r}: newest or best")
-    path = find_run(run)
-    config = read_settings(Config, path / CONFIG)
-    if overrides:
-        allowed = [f"model.{name}" for name in config.model.SAMPLING]
-        for name in overrides:
-            if name not in allowed:
-                raise GenlabError(f"{name} is no setting of sampling: {did_you_mean(name, allowed)}")
-        config = read_settings(Config, path / CONFIG, overrides)
-    family = build(config)
-    saved = best(path / CHECKPOINTS) if checkpoint == "best" else newest(path / CHECKPOINTS, say)
-    if saved is None:
-        raise GenlabError(f"{path} has no checkpoint yet: {resume_command(path)} trains it")
-    file = AVERAGED if averaged and AVERAGED in saved.tensors else NETWORKS
-    if file not in saved.tensors:
-        raise GenlabError(f"{path} was exported with averaged weights alone: leave averaged=False out")
-    load_weights(family.networks, saved.tensors[file])
-    family.networks.eval()
-    return family
-
-
-def sample(
-    run: str | Path,
-    n: int = 100,
-    *,
-    seed: int = 0,
-    label: int | None = None,
-    checkpoint: Literal["newest", "best"] = "newest",
-    overrides: Mapping[str, object] | None = None,
-) -> Tensor:
-    """``n`` images in [0, 1], (n, 1, 28, 28), from a run: ``genlab sample``.
-
-    Args:
-        run, checkpoint, overrides: as for ``load``.
-        n, seed: as for ``genlab.sampling.sample_in_batches``.
-        label: one class for all; classes are drawn uniformly if left out.
-    """
-    return sample_in_batches(load(run, checkpoint, overrides=overrides), n, seed=seed, labels=label)
 
 
 def fit_or_load(

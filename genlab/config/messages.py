@@ -7,9 +7,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from genlab.errors import did_you_mean
-from genlab.one_line import field_name, quoted
-from genlab.yaml_file import Where
+from genlab.config.yaml_reader import Where
+from genlab.errors import did_you_mean, field_name, quoted
 
 OVERRIDE = "the override"  # how the place of a setting begins that stands in no file
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from genlab.explain import choices_of, sections_of
+from genlab.config.messages import choices_of, sections_of
 
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _WIDEST = 40  # comments line up behind code of at most this width

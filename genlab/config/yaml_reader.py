@@ -13,8 +13,7 @@ from typing import Any
 
 import yaml
 
-from genlab.errors import GenlabError
-from genlab.one_line import cut, field_name, one_line, quoted
+from genlab.errors import GenlabError, cut, field_name, one_line, quoted
 
 MAX_BYTES = 100_000  # a config has a thousand or two
 MAX_DEPTH = 12  # a config has four

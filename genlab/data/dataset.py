@@ -11,6 +11,9 @@ from torch import Tensor
 
 from genlab.errors import GenlabError
 
+IMAGE_SHAPE = (1, 28, 28)
+
+
 Split = Literal["train", "test"]
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 
 from genlab.data.dataset import Dataset, Split
 from genlab.data.digits import load_scans
-from genlab.data.own import load_own
+from genlab.data.own.load import load_own
 from genlab.data.published import PUBLISHED, NotAvailable, load_published
 from genlab.errors import GenlabError, did_you_mean
 
@@ -29,7 +29,7 @@ def load_dataset(
             ``auto``: MNIST where it is on disk or can be fetched, else ``digits``; or the path of your
             own data, written so that it shows (``./shapes``, ``~/shapes``, ``pictures/shapes``,
             ``shapes.npz``): a folder of pictures, an .npz file or a folder of IDX files, see
-            ``genlab.data.own``.
+            ``genlab.data.own.load``.
         split: ``train`` or ``test``.
         root: a folder to search first, and to download into; own data does not look at it.
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.config import project_dir
 from genlab.data.dataset import Dataset, Split
 from genlab.errors import GenlabError
+from genlab.files import project_dir
 
 DOWNLOAD_SECONDS = 300  # a class cannot wait longer; offline machines fail within seconds
 

@@ -1,5 +1,6 @@
 """The diffusion model (notebook 03)."""
 
-from genlab.diffusion.family import Diffusion, DiffusionConfig
+from genlab.diffusion.config import DiffusionConfig
+from genlab.diffusion.diffusion import Diffusion
 
 __all__ = ["Diffusion", "DiffusionConfig"]

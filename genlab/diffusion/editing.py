@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from genlab.diffusion.samplers import Denoiser
-from genlab.diffusion.schedule import NoiseSchedule
-from genlab.diffusion.timesteps import timestep_pairs
+from genlab.diffusion.schedule import NoiseSchedule, timestep_pairs
 from genlab.errors import GenlabError
 
 

@@ -5,8 +5,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from genlab.family import IMAGE_SHAPE
-from genlab.nn.embedding import TimestepEmbedding
+from genlab.data import IMAGE_SHAPE
+from genlab.diffusion.embedding import TimestepEmbedding
 from genlab.nn.mlp import join_labels, mlp
 
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genlab import plots
-from genlab.evaluation.frechet import frechet_distance
-from genlab.evaluation.judges import Kind
-from genlab.evaluation.look import check_measurable, look
+from genlab.evaluation.judges.features import check_measurable, look
+from genlab.evaluation.judges.networks import Kind
+from genlab.evaluation.metrics.frechet import frechet_distance
 from genlab.evaluation.reference import Reference
 
 QUICK = 500  # images for a point of a curve

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.evaluation.judges import FEATURES, Judge, Kind
-from genlab.evaluation.look import Seen, look
-from genlab.evaluation.memorisation import Nearest, nearest
+from genlab.evaluation.judges.features import Seen, look
+from genlab.evaluation.judges.networks import FEATURES, Judge, Kind
+from genlab.evaluation.metrics.memorisation import Nearest, nearest
 
 QUERIES = 2000  # images whose nearest training images are searched for: enough for a share of 1 %
 LEAST = 73  # images: without a tenth of them, as the jackknife goes, more than there are features

@@ -8,9 +8,8 @@ from statistics import fmean, stdev
 
 from scipy.stats import t as student
 
-from genlab.evaluation.figures import FIGURES, Figure, printed
-from genlab.evaluation.judges import Kind
-from genlab.evaluation.report import Key, Report, aligned
+from genlab.evaluation.judges.networks import Kind
+from genlab.evaluation.report import FIGURES, Figure, Key, Report, aligned, printed
 
 QUALITY = ("frechet_ratio", "frechet_unbiased", "kernel", "precision", "recall", "density", "coverage")
 HONESTY = (

@@ -1,114 +1,25 @@
 """The GAN as a family: two networks, two losses, stepped in turn."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from genlab.checks import check_codes, check_number, choose_labels
-from genlab.config import Settings
-from genlab.data import to_unit
+from genlab.data import IMAGE_SHAPE, to_unit
 from genlab.errors import GenlabError
-from genlab.family import IMAGE_SHAPE, Dial, Loss, device_of
+from genlab.family import Dial, Loss, device_of
+from genlab.gan.config import GANConfig, MLPConfig
 from genlab.gan.loss import (
-    Game,
     decision_boundary,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
     slope_penalty,
 )
-from genlab.gan.model import Conditioning, conv_discriminator, mlp_discriminator, with_spectral_norm
-from genlab.latent import truncated
+from genlab.gan.networks import conv_discriminator, mlp_discriminator, with_spectral_norm
 from genlab.nn.convnet import ConvDecoder
-from genlab.nn.mlp import Activation, MLPDecoder
-
-TWO_TARGETS = ("non_saturating", "least_squares")  # the games that aim at a number, which can be smoothed
-
-
-class MLPConfig(Settings):
-    """One hidden layer in each player."""
-
-    kind: Literal["mlp"] = "mlp"
-    hidden_dim: int = Field(400, ge=1, description="width of both hidden layers")
-    activation: Activation = Field("leaky_relu", description="after the hidden layers")
-
-
-class DCGANConfig(Settings):
-    """Two transposed convolutions against two convolutions (Radford et al. 2015)."""
-
-    kind: Literal["dcgan"] = "dcgan"
-    channels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
-        (32, 64), description="widths at 14x14 and at 7x7, of both players"
-    )
-    generator_norm: Literal["batch", "none"] = Field("batch", description="of the generator's maps")
-    discriminator_norm: Literal["batch", "none"] = Field("none", description="of the discriminator's maps")
-
-
-class GANConfig(Settings):
-    """A GAN of convolutions or MLPs, and the game that it plays."""
-
-    SAMPLING: ClassVar[tuple[str, ...]] = ("truncation",)
-
-    family: Literal["gan"] = "gan"
-    network: Annotated[MLPConfig | DCGANConfig, Field(discriminator="kind")] = Field(
-        DCGANConfig(), description="generator and discriminator"
-    )
-    latent_dim: int = Field(64, ge=1, description="width of the code")
-    loss: Game = Field("non_saturating", description="the game: see genlab.gan.loss")
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="one-sided, on real images only")
-    r1: float | None = Field(
-        None, ge=0, description="weight of the slope at real images; none: 1 for relativistic, else 0"
-    )
-    r2: float | None = Field(
-        None, ge=0, description="weight of the slope at fakes; none: 1 for relativistic, else 0"
-    )
-    slope_penalty: float | None = Field(
-        None, ge=0, description="weight of (slope - 1)^2 between real and fake, wgan_gp only; none: 10"
-    )
-    penalty_every: int = Field(
-        1, ge=1, description="batches from one penalty to the next, which then weighs so many times as much"
-    )
-    spectral_norm: bool = Field(False, description="bound the discriminator's slope by its weights")
-    num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")
-    conditioning: Conditioning = Field("projection", description="how the discriminator is told the class")
-    truncation: float | None = Field(
-        None, gt=0, description="draw no code further out than this in any dimension, none: all of N(0, I)"
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "GANConfig":
-        if self.label_smoothing and self.loss not in TWO_TARGETS:
-            raise ValueError(
-                f"label_smoothing needs a target to smooth: loss {' or '.join(TWO_TARGETS)}, not {self.loss}"
-            )
-        if self.slope_penalty is not None and self.loss != "wgan_gp":
-            raise ValueError(f"slope_penalty belongs to loss wgan_gp: use r1 and r2 with {self.loss}")
-        batch_norm = isinstance(self.network, DCGANConfig) and self.network.discriminator_norm == "batch"
-        if batch_norm and any(self.penalties):
-            raise ValueError(
-                "a gradient penalty asks for each image's own slope, which batch norm mixes with others': "
-                "set network.discriminator_norm to none"
-            )
-        return self
-
-    @property
-    def batch_norm(self) -> bool:
-        """Whether either player normalises over the batch."""
-        network = self.network
-        return isinstance(network, DCGANConfig) and "batch" in (
-            network.generator_norm,
-            network.discriminator_norm,
-        )
-
-    @property
-    def penalties(self) -> tuple[float, float, float]:
-        """The weights of R1, R2 and the slope penalty, chosen or the game's own."""
-        usual = 1.0 if self.loss == "relativistic" else 0.0
-        slope = 10.0 if self.loss == "wgan_gp" and self.slope_penalty is None else self.slope_penalty or 0.0
-        return usual if self.r1 is None else self.r1, usual if self.r2 is None else self.r2, slope
+from genlab.nn.inputs import check_codes, check_number, choose_labels
+from genlab.nn.mlp import MLPDecoder
 
 
 def build_networks(config: GANConfig) -> nn.ModuleDict:
@@ -255,7 +166,7 @@ class GAN:
 
         Args:
             n, labels, generator: as there; the codes are alike for every class.
-            truncation: other than the config's: see ``genlab.latent.truncated``.
+            truncation: other than the config's: see ``genlab.gan.gan.truncated``.
 
         Raises:
             GenlabError: no number of images, or a truncation that is not above 0.
@@ -270,3 +181,26 @@ class GAN:
         """Truncation; at 4 hardly six in a hundred thousand of the codes' numbers are moved noticeably."""
         limit = self.config.truncation or 4.0
         return (Dial("truncation", limit, low=min(0.1, limit), high=max(4.0, limit), step=0.1),)
+
+
+def truncated(z: Tensor, limit: float) -> Tensor:
+    """Codes of N(0, I) turned into codes of the same normal cut off at +-limit, entry by entry.
+
+    The truncation trick (Brock et al. 2018, arXiv:1809.11096, section 3.1): codes near the origin are those
+    that a GAN has practised most, so images get truer, and less varied. There, entries beyond the limit are
+    drawn again. Here every entry keeps its rank, F_cut^-1(F(z)), which has the same distribution, and under
+    a slider the picture moves smoothly.
+
+    Args:
+        z: any shape, drawn from N(0, 1).
+        limit: in standard deviations, above 0.
+
+    Raises:
+        GenlabError: a limit that is not above 0.
+    """
+    if not limit > 0:
+        raise GenlabError(f"truncation should be above 0, got {limit}")
+    rank = torch.special.ndtr(z.double())
+    beyond = torch.special.ndtr(torch.tensor(-float(limit), dtype=torch.float64))
+    cut: Tensor = torch.special.ndtri(beyond + (1 - 2 * beyond) * rank)
+    return cut.clamp(-limit, limit).to(z.dtype)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genlab.family import IMAGE_SHAPE
+from genlab.data import IMAGE_SHAPE
 from genlab.nn.convnet import ConvFeatures
 from genlab.nn.mlp import Activation, activation, join_labels
 

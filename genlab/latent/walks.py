@@ -66,29 +66,6 @@ def spherical_walk(start: Tensor, end: Tensor, steps: int = 10) -> Tensor:
     return walk.to(start.dtype)
 
 
-def truncated(z: Tensor, limit: float) -> Tensor:
-    """Codes of N(0, I) turned into codes of the same normal cut off at +-limit, entry by entry.
-
-    The truncation trick (Brock et al. 2018, arXiv:1809.11096, section 3.1): codes near the origin are those
-    that a GAN has practised most, so images get truer, and less varied. There, entries beyond the limit are
-    drawn again. Here every entry keeps its rank, F_cut^-1(F(z)), which has the same distribution, and under
-    a slider the picture moves smoothly.
-
-    Args:
-        z: any shape, drawn from N(0, 1).
-        limit: in standard deviations, above 0.
-
-    Raises:
-        GenlabError: a limit that is not above 0.
-    """
-    if not limit > 0:
-        raise GenlabError(f"truncation should be above 0, got {limit}")
-    rank = torch.special.ndtr(z.double())
-    beyond = torch.special.ndtr(torch.tensor(-float(limit), dtype=torch.float64))
-    cut: Tensor = torch.special.ndtri(beyond + (1 - 2 * beyond) * rank)
-    return cut.clamp(-limit, limit).to(z.dtype)
-
-
 def class_means(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """The mean code of each class: the place on the map that it is spread around.
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from genlab.data.dataset import IMAGE_SHAPE
 from genlab.errors import GenlabError
-from genlab.family import IMAGE_SHAPE
 
 
 def check_images(images: Tensor, known: Tensor | None = None) -> Tensor:

@@ -27,9 +27,9 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.files import delete_folder, rename_folder, write_through
+from genlab.training.distributed import processes
 from genlab.training.loop import TrainingDiverged
 from genlab.training.random_state import python_random_state, restore_python_random_state
-from genlab.training.ranks import processes
 from genlab.training.state import TrainingState
 
 NETWORKS, AVERAGED, TRAINING = "networks.safetensors", "averaged.safetensors", "training.safetensors"

@@ -6,9 +6,9 @@ from time import perf_counter
 from uuid import uuid4
 
 from genlab import plots
-from genlab.bars import bar
+from genlab.progress import bar
+from genlab.training.distributed import processes
 from genlab.training.loop import Step
-from genlab.training.ranks import processes
 
 
 def say(line: str) -> None:

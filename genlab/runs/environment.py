@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from genlab import __version__
-from genlab.training.ranks import processes
+from genlab.training.distributed import processes
 
 
 def environment() -> dict[str, Any]:

@@ -3,7 +3,7 @@
     config.yaml           every setting, resolved
     run.json              data set, seed, steps, and the environment of each session
     metrics.jsonl         one line a step: step, epoch, seconds, losses
-    checkpoints/          the newest and the best: see genlab.training.checkpoint
+    checkpoints/          the newest and the best: see genlab.runs.checkpoint
     samples/              sheets of samples over time, step-00000468.png and so on
     samples.png           the latest sheet
 

@@ -5,15 +5,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from statistics import fmean
 
-from genlab.config import TrainConfig
 from genlab.data import Dataset
 from genlab.errors import GenlabError, did_you_mean
-from genlab.training.checkpoint import save_checkpoint
-from genlab.training.interrupt import Stopped, stop_wish
+from genlab.runs.checkpoint import save_checkpoint
+from genlab.runs.folder import CHECKPOINTS, RunFolder
+from genlab.runs.interrupt import Stopped, stop_wish
+from genlab.training.batches import save_interval, total_steps
+from genlab.training.distributed import any_process, processes
 from genlab.training.loop import Step, train
-from genlab.training.order import save_interval, total_steps
-from genlab.training.ranks import any_process, processes
-from genlab.training.run import CHECKPOINTS, RunFolder
+from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 from genlab.training.validation import hold_out, validation_losses
 

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from genlab.bars import in_notebook
-from genlab.config import Settings, TrainConfig, write_settings
+from genlab.config import Settings, write_settings
 from genlab.data import Dataset
-from genlab.training.checkpoint import saved_steps
-from genlab.training.environment import environment
-from genlab.training.interrupt import Stopped
+from genlab.progress import in_notebook
+from genlab.runs.checkpoint import saved_steps
+from genlab.runs.display import say, with_live_plot, with_progress
+from genlab.runs.environment import environment
+from genlab.runs.folder import CHECKPOINTS, CONFIG, METRICS, RunFolder, read_summary, resume_command
+from genlab.runs.interrupt import Stopped
+from genlab.runs.record import train_and_record
+from genlab.training.batches import total_steps
+from genlab.training.distributed import processes
 from genlab.training.loop import Step, TrainingDiverged
-from genlab.training.order import total_steps
-from genlab.training.progress import say, with_live_plot, with_progress
-from genlab.training.ranks import processes
-from genlab.training.record import train_and_record
-from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, RunFolder, read_summary, resume_command
+from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 from genlab.training.validation import hold_out
 

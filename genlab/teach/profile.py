@@ -4,8 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from genlab.config import project_dir
 from genlab.errors import GenlabError, did_you_mean
+from genlab.files import project_dir
 
 PROFILES = ("smoke", "classroom", "full")
 

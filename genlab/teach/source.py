@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genlab.config import project_dir
+from genlab.files import project_dir
 
 
 def show_source(*objects: Callable[..., Any]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from genlab.config import TrainConfig
 from genlab.data import Dataset, to_signed
 from genlab.errors import GenlabError
-from genlab.training.ranks import processes
+from genlab.training.distributed import processes
+from genlab.training.settings import TrainConfig
 
 Batch = tuple[Tensor, Tensor]
 

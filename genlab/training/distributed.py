@@ -3,7 +3,7 @@
 ``accelerate launch`` starts the processes and connects them. What is left for us is that the result
 does not depend on how many there are: a step on two processes with 64 images each is the step of one
 process with 128, up to rounding. Three things see to that. Every process takes its part of one order
-of images (``genlab.training.order``). Every process draws the noise of the whole batch, from the same
+of images (``genlab.training.batches``). Every process draws the noise of the whole batch, from the same
 seed, and keeps its part. And gradients and logged losses are averaged.
 """
 

@@ -2,7 +2,7 @@
 
 from math import cos, pi
 
-from genlab.config import TrainConfig
+from genlab.training.settings import TrainConfig
 
 
 def learning_rate(step: int, total: int, config: TrainConfig) -> float:

@@ -13,14 +13,14 @@ from time import perf_counter
 import torch
 import torch.nn.functional as F
 
-from genlab.config import TrainConfig
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Family, Finishes
+from genlab.training.batches import Batch, batches, images_per_step, total_steps
+from genlab.training.distributed import agreed, average_gradients, average_values, whole_batch_noise
 from genlab.training.learning_rate import learning_rate
-from genlab.training.order import Batch, batches, images_per_step, total_steps
 from genlab.training.random_state import restore_torch_random_state, seed_everything, torch_random_state
-from genlab.training.ranks import agreed, average_gradients, average_values, whole_batch_noise
+from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 
 

@@ -9,12 +9,12 @@ from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from genlab.config import TrainConfig
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family
+from genlab.training.distributed import processes
 from genlab.training.ema import EMA
 from genlab.training.precision import resolved
-from genlab.training.ranks import processes
+from genlab.training.settings import TrainConfig
 
 
 class TrainingState:

@@ -1,5 +1,6 @@
 """The variational autoencoder (notebook 01)."""
 
-from genlab.vae.family import VAE, VAEConfig
+from genlab.vae.config import VAEConfig
+from genlab.vae.vae import VAE
 
 __all__ = ["VAE", "VAEConfig"]

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genlab.family import IMAGE_SHAPE
+from genlab.data import IMAGE_SHAPE
 from genlab.nn.convnet import ConvDecoder, ConvFeatures
 from genlab.nn.mlp import Activation, MLPDecoder, join_labels, mlp
 from genlab.vae.prior import MixturePrior

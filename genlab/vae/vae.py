@@ -1,93 +1,34 @@
 """The VAE as a family: what the loop trains, what can be sampled, what can be encoded."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import get_args
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from genlab.checks import check_codes, check_images, check_number, choose_labels
-from genlab.config import Settings
-from genlab.data import Dataset, to_signed, to_unit
+from genlab.data import IMAGE_SHAPE, Dataset, to_signed, to_unit
 from genlab.errors import GenlabError, did_you_mean
-from genlab.family import (
-    IMAGE_SHAPE,
-    Dial,
-    Loss,
-    device_of,
-)
+from genlab.family import Dial, Loss, device_of
 from genlab.nn.convnet import ConvDecoder
+from genlab.nn.inputs import check_codes, check_images, check_number, choose_labels
 from genlab.nn.mlp import MLPDecoder
-from genlab.vae.bound import importance_weighted_nats, log_standard_normal
-from genlab.vae.likelihood import kl_of_each, negative_log_likelihood
+from genlab.vae.config import MLPConfig, Prior, VAEConfig
+from genlab.vae.likelihood import (
+    importance_weighted_nats,
+    kl_of_each,
+    log_standard_normal,
+    negative_log_likelihood,
+)
 from genlab.vae.loss import (
-    Output,
-    Reconstruction,
     free_bits_kl,
     kl_divergence,
     reconstruction_loss,
     to_pixels,
 )
-from genlab.vae.model import CONV_ACTIVATION, Autoencoder, ConvEncoder, Encoder, reparameterise
+from genlab.vae.networks import CONV_ACTIVATION, Autoencoder, ConvEncoder, Encoder, reparameterise
 from genlab.vae.prior import MixturePrior
 
 PRIOR_IMAGES = 30_000  # whose codes a prior is fitted to: more take longer and change little
-Prior = Literal["standard", "fitted"]
-
-
-class MLPConfig(Settings):
-    """One hidden layer in each half."""
-
-    kind: Literal["mlp"] = "mlp"
-    hidden_dim: int = Field(1024, ge=1, description="width of the hidden layers")
-
-
-class ConvConfig(Settings):
-    """Two convolutions in the encoder, two transposed ones in the decoder."""
-
-    kind: Literal["conv"] = "conv"
-    channels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
-        (32, 64), description="widths at 14x14 and at 7x7"
-    )
-    hidden_dim: int = Field(256, ge=1, description="width of the layer between maps and code")
-
-
-class VAEConfig(Settings):
-    """A VAE of two MLPs or two convolutional halves; the defaults are the reference design's."""
-
-    SAMPLING: ClassVar[tuple[str, ...]] = ("prior",)
-
-    family: Literal["vae"] = "vae"
-    network: Annotated[MLPConfig | ConvConfig, Field(discriminator="kind")] = Field(
-        MLPConfig(), description="encoder and decoder"
-    )
-    latent_dim: int = Field(80, ge=1, description="width of the code")
-    output: Output = Field("sigmoid", description="how logits become pixels, and the loss's range")
-    reconstruction: Reconstruction = Field(
-        "l2", description="distance of image and reconstruction; gaussian: its variance is learned"
-    )
-    binarise: bool = Field(False, description="make every pixel black or white anew each time it is seen")
-    beta: float = Field(5e-5, ge=0, description="weight of the KL term (Higgins et al. 2017)")
-    beta_warmup_batches: int = Field(0, ge=0, description="batches over which beta rises from 0")
-    free_bits: float = Field(0.0, ge=0, description="nats of KL that each latent dimension has for free")
-    prior_components: int | None = Field(
-        None, ge=1, description="Gaussians (per class) of a prior fitted to the codes after training"
-    )
-    prior: Prior | None = Field(
-        None, description="where codes are drawn: standard is N(0, I); none: fitted where there is one"
-    )
-    num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "VAEConfig":
-        if self.reconstruction == "bce" and self.output != "sigmoid":
-            raise ValueError("reconstruction 'bce' needs output 'sigmoid': it compares probabilities")
-        if self.binarise and self.reconstruction != "bce":
-            raise ValueError("binarise needs reconstruction 'bce': black and white have probabilities")
-        if self.prior == "fitted" and self.prior_components is None:
-            raise ValueError("prior 'fitted' needs prior_components: how many Gaussians to fit")
-        return self
 
 
 def build_network(config: VAEConfig) -> Autoencoder:
@@ -328,7 +269,7 @@ class VAE:
 
         Args:
             images, labels, generator: as there.
-            k: codes per image; from 2 on the importance-weighted bound: ``genlab.vae.bound``.
+            k: codes per image; from 2 on the importance-weighted bound: ``genlab.vae.likelihood``.
             prior: other than the config's.
 
         Raises:

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genlab.data import to_unit
-from genlab.directions import draw_codes
+from genlab.data import IMAGE_SHAPE, to_unit
 from genlab.errors import GenlabError
-from genlab.family import IMAGE_SHAPE, Decodes, Family, Walks
+from genlab.family import Decodes, Family, Walks
 from genlab.latent import linear_walk, spherical_walk
+from genlab.latent.directions import draw_codes
 from genlab.plots import Picture, beside, enlarged, grid, labelled
 from genlab.widgets.background import Background, WalkBar
 from genlab.widgets.controls import Choice, Control, Number, in_a_row, numbered

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genlab.directions import Directions, draw_codes, leading_directions
+from genlab.data import IMAGE_SHAPE
 from genlab.errors import GenlabError
-from genlab.family import IMAGE_SHAPE, Decodes
+from genlab.family import Decodes
+from genlab.latent.directions import Directions, draw_codes, leading_directions
 from genlab.plots import GROUND, grid
 from genlab.widgets.controls import Control, classes_in_turn, dials_of, in_a_row
 from genlab.widgets.panel import Panel, lacking, stacked

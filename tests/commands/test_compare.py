@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-import genlab.comparing
-from genlab.comparing import (
+import genlab.commands.compare
+from genlab.commands.compare import (
     WALKS,
     Comparison,
     Measured,
@@ -22,13 +22,14 @@ from genlab.comparing import (
     row_names,
     write_comparison,
 )
+from genlab.commands.sample import load
+from genlab.commands.train import fit
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.curves import Point
-from genlab.evaluation.judges import JUDGES
-from genlab.evaluation.yardstick import Yardstick
-from genlab.runs import fit, load
-from genlab.training.run import SUMMARY
+from genlab.evaluation.judges.networks import JUDGES
+from genlab.evaluation.measure import Yardstick
+from genlab.runs.folder import SUMMARY
 from genlab.zoo import load_config
 from tests.evaluation.conftest import digits_yardstick
 
@@ -43,7 +44,7 @@ def yardstick() -> Yardstick:
 
 @pytest.fixture(autouse=True)
 def one_yardstick(yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.comparing.make_yardstick", lambda *_, **__: yardstick)
+    monkeypatch.setattr("genlab.commands.compare.make_yardstick", lambda *_, **__: yardstick)
 
 
 def train(folder: Path, config: str = "vae", **settings: object) -> Path:
@@ -68,7 +69,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def comparison(runs: Sequence[Path], yardstick: Yardstick) -> Comparison:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.comparing.make_yardstick", lambda *_, **__: yardstick)
+        patch.setattr("genlab.commands.compare.make_yardstick", lambda *_, **__: yardstick)
         return compare(runs, n=100)
 
 
@@ -198,7 +199,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
         family.sample = lambda n, **_: torch.full((n, 1, 28, 28), value)  # type: ignore[method-assign]
         return family
 
-    monkeypatch.setattr(genlab.comparing, "load", spoiled)
+    monkeypatch.setattr(genlab.commands.compare, "load", spoiled)
 
 
 @pytest.mark.parametrize(("value", "says"), [(torch.nan, "not finite numbers"), (0.0, "are constant")])

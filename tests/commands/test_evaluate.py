@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import genlab.cli
-from genlab.data import load_dataset
-from genlab.errors import GenlabError
-from genlab.evaluating import (
+from genlab.commands.evaluate import (
     EVALUATION,
     REPORT,
     closest_pairs_sheet,
@@ -27,12 +25,14 @@ from genlab.evaluating import (
     training_seconds,
     write_evaluation,
 )
-from genlab.evaluation.figures import FIGURES
-from genlab.evaluation.report import as_text, report_from_json
-from genlab.evaluation.yardstick import Yardstick
+from genlab.commands.sample import load, sample
+from genlab.commands.train import fit
+from genlab.data import load_dataset
+from genlab.errors import GenlabError
+from genlab.evaluation.measure import Yardstick
+from genlab.evaluation.report import FIGURES, as_text, report_from_json
 from genlab.family import count_parameters
-from genlab.runs import fit, load, sample
-from genlab.training.run import SUMMARY
+from genlab.runs.folder import SUMMARY
 from genlab.zoo import build, load_config
 from tests.evaluation.conftest import digits_yardstick, glances
 
@@ -41,7 +41,7 @@ Array = NDArray[np.generic]
 
 @pytest.fixture(autouse=True)
 def quick_judges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.evaluation.yardstick.judges_for", lambda *_, **__: glances())
+    monkeypatch.setattr("genlab.evaluation.measure.judges_for", lambda *_, **__: glances())
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_the_seed_decides_the_images_and_classes_are_as_frequent_as_in_the_data(
         seen.append(labels)
         return torch.rand(n, 1, 28, 28)
 
-    monkeypatch.setattr("genlab.evaluating.sample_in_batches", draw)
+    monkeypatch.setattr("genlab.commands.evaluate.sample_in_batches", draw)
     for seed in (0, 1):
         report, _ = evaluate_family(gan, yardstick, name="gan", seed=seed)
         assert ("class_accuracy", "residual") in report.figures
@@ -192,7 +192,7 @@ def test_read_images_keeps_the_numbers(tmp_path: Path) -> None:
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The one line that ``genlab evaluate`` refuses these with, before any judge looks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.evaluation.yardstick.judges_for", None)
+        patch.setattr("genlab.evaluation.measure.judges_for", None)
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
             genlab.cli.main(["evaluate", *map(str, arguments)])
@@ -306,7 +306,7 @@ def test_a_model_that_has_diverged(
     broken = load(folder / "vae")
     for parameter in broken.networks.parameters():
         torch.nn.init.constant_(parameter, torch.nan)
-    monkeypatch.setattr("genlab.evaluating.load", lambda *_, **__: broken)
+    monkeypatch.setattr("genlab.commands.evaluate.load", lambda *_, **__: broken)
     with pytest.raises(
         GenlabError, match=r"^100 of 100 images hold values .* go back to an earlier checkpoint"
     ):

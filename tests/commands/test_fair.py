@@ -10,16 +10,16 @@ import pytest
 import torch
 import yaml
 
-import genlab.fair
-from genlab.comparing import Comparison, as_json, write_comparison
+import genlab.commands.fair
+from genlab.commands.compare import Comparison, as_json, write_comparison
+from genlab.commands.fair import FAIR, check_parameters, train_and_compare
+from genlab.commands.find import list_runs
 from genlab.errors import GenlabError
-from genlab.evaluation.judge_files import find_card
-from genlab.evaluation.yardstick import Yardstick
-from genlab.fair import FAIR, check_parameters, train_and_compare
+from genlab.evaluation.judges.files import find_card
+from genlab.evaluation.measure import Yardstick
 from genlab.family import count_parameters
-from genlab.run_list import list_runs
+from genlab.runs.folder import read_metrics
 from genlab.training.loop import TrainingDiverged
-from genlab.training.run import read_metrics
 from genlab.zoo import build, load_config
 from tests.evaluation.conftest import digits_yardstick
 
@@ -39,8 +39,8 @@ def one_yardstick(yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch) -> None
 
 def quick_yardstick(monkeypatch: pytest.MonkeyPatch, yardstick: Yardstick) -> None:
     """One that is made already, by judges of which there are no cards."""
-    monkeypatch.setattr(genlab.fair, "make_yardstick", lambda *_, **__: yardstick)
-    monkeypatch.setattr(genlab.fair, "find_card", lambda *_: None)
+    monkeypatch.setattr(genlab.commands.fair, "make_yardstick", lambda *_, **__: yardstick)
+    monkeypatch.setattr(genlab.commands.fair, "find_card", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +93,14 @@ def no_judging(monkeypatch: pytest.MonkeyPatch) -> None:
     def judge(*_: object, **__: object) -> None:
         raise AssertionError("real images were judged")
 
-    monkeypatch.setattr(genlab.fair, "make_yardstick", judge)
+    monkeypatch.setattr(genlab.commands.fair, "make_yardstick", judge)
 
 
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def train(*_: object) -> None:
         raise AssertionError("something was trained")
 
-    monkeypatch.setattr(genlab.fair, "_train_for", train)
+    monkeypatch.setattr(genlab.commands.fair, "_train_for", train)
 
 
 # --- what it does -----------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_a_second_call_trains_nothing_and_says_the_same(
 def test_it_goes_on_where_it_was_stopped(
     step: str, configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = getattr(genlab.fair, step), list[object]()
+    real, calls = getattr(genlab.commands.fair, step), list[object]()
 
     def stop(*arguments: object, **options: object) -> None:
         calls.append(arguments)
@@ -159,7 +159,7 @@ def test_it_goes_on_where_it_was_stopped(
         real(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(genlab.fair, step, stop)
+        patch.setattr(genlab.commands.fair, step, stop)
         with pytest.raises(KeyboardInterrupt):
             bench(tmp_path / "out", configs[:1])
     [run] = (tmp_path / "out" / "runs").iterdir()
@@ -274,9 +274,7 @@ def test_a_folder_that_cannot_be_written_to(configs: list[str], tmp_path: Path) 
 def test_images_that_are_refused_become_a_row(
     value: float, says: str, configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "genlab.vae.family.VAE.sample", lambda self, n, **_: torch.full((n, 1, 28, 28), value)
-    )
+    monkeypatch.setattr("genlab.vae.vae.VAE.sample", lambda self, n, **_: torch.full((n, 1, 28, 28), value))
     comparison = bench(tmp_path / "out", configs[:1])
     [measured] = comparison.measured
     assert measured.report is None
@@ -291,14 +289,14 @@ def test_images_that_are_refused_become_a_row(
 def test_a_model_that_diverges_becomes_a_row(
     configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = genlab.fair._train_for
+    real = genlab.commands.fair._train_for
 
     def train(seconds: float, name: str, *others: Any) -> object:
         if "half" in name and seconds > 0.3 * SECONDS:
             raise TrainingDiverged("the loss became nan")
         return real(seconds, name, *others)
 
-    monkeypatch.setattr(genlab.fair, "_train_for", train)
+    monkeypatch.setattr(genlab.commands.fair, "_train_for", train)
     comparison = bench(tmp_path / "out", configs)
     assert [(row.name, len(row.reports), row.refused) for row in comparison.rows[1:]] == [
         ("one", 1, []),
@@ -321,7 +319,7 @@ def test_a_config_that_was_changed_is_not_taken_for_the_old_one(
 def test_another_judge_is_another_bench(
     mine: Path, configs: list[str], yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(genlab.fair, "weights_sha256", lambda judge: "another")
+    monkeypatch.setattr(genlab.commands.fair, "weights_sha256", lambda judge: "another")
     with pytest.raises(GenlabError, match="another judges"):
         bench(mine, configs, seeds=2)
 
@@ -331,7 +329,7 @@ def test_another_judge_that_is_there_is_found_before_it_judges(
 ) -> None:
     """The bench was made with other judges than those of the package, whose cards say so."""
     no_judging(monkeypatch)
-    monkeypatch.setattr(genlab.fair, "find_card", find_card)
+    monkeypatch.setattr(genlab.commands.fair, "find_card", find_card)
     with pytest.raises(GenlabError, match="another judges"):
         bench(mine, configs, seeds=2)
 

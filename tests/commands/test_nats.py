@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import genlab
-from genlab.bounding import bound_over, nats
+from genlab.commands.nats import bound_over, nats
+from genlab.commands.train import fit
 from genlab.data import load_dataset, to_signed
 from genlab.errors import GenlabError
-from genlab.runs import fit
 from genlab.vae import VAE
 from genlab.zoo import load_config
 

@@ -12,25 +12,20 @@ from typer.testing import CliRunner
 
 import genlab
 from genlab.cli import app
+from genlab.commands.evaluate import known_report
+from genlab.commands.export import export, thinned
+from genlab.commands.find import SHIPPED, find_run
+from genlab.commands.pretrained import fair_bench, load_pretrained, origin, pretrained_names
+from genlab.commands.sample import load, sample
+from genlab.commands.train import fit, resume
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError
-from genlab.evaluating import known_report
-from genlab.evaluation.judge_files import SHIPPED as JUDGES
+from genlab.evaluation.judges.files import SHIPPED as JUDGES
 from genlab.family import Family
-from genlab.pretrained import (
-    export,
-    fair_bench,
-    load_pretrained,
-    origin,
-    pretrained_names,
-    size_in_bytes,
-    thinned,
-)
-from genlab.run_list import SHIPPED, find_run
-from genlab.runs import fit, load, resume, sample
-from genlab.training.checkpoint import AVERAGED, NETWORKS
+from genlab.files import size_in_bytes
+from genlab.runs.checkpoint import AVERAGED, NETWORKS
+from genlab.runs.folder import SUMMARY, read_metrics
 from genlab.training.loop import Step
-from genlab.training.run import SUMMARY, read_metrics
 from genlab.zoo import load_config
 
 FAST: dict[str, dict[str, object]] = {
@@ -168,10 +163,10 @@ def test_the_command_line_exports(run: Path, tmp_path: Path) -> None:
 def test_a_run_of_ones_own_comes_first(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = tmp_path / "shipped"
     export(run, shipped / "diffusion-mnist")
-    monkeypatch.setattr("genlab.run_list.SHIPPED", shipped)
-    monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.commands.find.SHIPPED", shipped)
+    monkeypatch.setattr("genlab.commands.find.project_dir", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("genlab.pretrained.SHIPPED", shipped)
+    monkeypatch.setattr("genlab.commands.pretrained.SHIPPED", shipped)
     assert find_run("diffusion-mnist") == shipped / "diffusion-mnist"
     assert origin("diffusion-mnist") == "comes with genlab"
     export(run, tmp_path / "runs" / "diffusion-mnist")
@@ -197,7 +192,7 @@ def test_all_six_ship_and_take_no_more_than_25_megabytes() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_draws_every_class_it_is_asked_for(name: str) -> None:
     """Seen through the first judge of its data, which comes with the package too."""
-    from genlab.evaluation.judge_files import read_cards, read_judge
+    from genlab.evaluation.judges.files import read_cards, read_judge
 
     labels = torch.arange(40) % 10
     images = load_pretrained(name).sample(40, labels=labels, generator=torch.Generator().manual_seed(0))
@@ -248,7 +243,7 @@ def test_a_copy_is_not_advised_to_be_resumed(run: Path, tmp_path: Path) -> None:
 
 def test_the_names_work_as_runs_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.commands.find.project_dir", lambda: tmp_path)
     images = sample("gan-mnist", 4, label=3)
     generator = torch.Generator().manual_seed(0)
     expected = genlab.load_pretrained("gan-mnist").sample(4, labels=torch.full((4,), 3), generator=generator)

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from genlab.commands.sample import sample_in_batches, write_samples
 from genlab.config import Settings
 from genlab.errors import GenlabError
 from genlab.family import Loss
-from genlab.sampling import sample_in_batches, write_samples
 
 
 class Noise:

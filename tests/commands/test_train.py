@@ -14,17 +14,17 @@ import yaml
 from PIL import Image
 
 import genlab
-import genlab.training.run
+import genlab.runs.folder
 from genlab import plots
+from genlab.commands.find import find_run, list_runs
+from genlab.commands.sample import load, sample, sample_sheet
+from genlab.commands.train import fit, fit_or_load, resume
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Family, Walks, count_parameters
-from genlab.run_list import find_run, list_runs
-from genlab.runs import fit, fit_or_load, load, resume, sample
-from genlab.sampling import sample_sheet
-from genlab.training.checkpoint import AVERAGED, NETWORKS, best, read_checkpoint, saved_steps
+from genlab.runs.checkpoint import AVERAGED, NETWORKS, best, read_checkpoint, saved_steps
+from genlab.runs.folder import CHECKPOINTS, CONFIG, METRICS, SHEET, SHEETS, SUMMARY, RunFolder, read_metrics
 from genlab.training.loop import Step, TrainingDiverged, train
-from genlab.training.run import CHECKPOINTS, CONFIG, METRICS, SHEET, SHEETS, SUMMARY, RunFolder, read_metrics
 from genlab.zoo import Config, build, load_config
 
 FAST: dict[str, dict[str, object]] = {  # the same models, narrower
@@ -67,7 +67,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, error: BaseException)
             if step.step == after:
                 raise error
 
-    monkeypatch.setattr("genlab.training.record.train", stopped)
+    monkeypatch.setattr("genlab.runs.record.train", stopped)
 
 
 def broken_off(config: Config, dataset: Dataset, folder: Path, after: int) -> None:
@@ -157,8 +157,8 @@ def test_names_will_do_for_config_and_data(
     monkeypatch: pytest.MonkeyPatch, dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The verbs of the command line, in one call each."""
-    monkeypatch.setattr("genlab.runs.load_dataset", lambda *_: dataset)
-    monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.commands.train.load_dataset", lambda *_: dataset)
+    monkeypatch.setattr("genlab.commands.find.project_dir", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(
         "model: {family: vae, network: {kind: mlp, hidden_dim: 8}}\ntrain: {epochs: 1}\n"
@@ -358,7 +358,7 @@ def test_another_environment_is_said(
 ) -> None:
     broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 3)
     capsys.readouterr()
-    monkeypatch.setattr("genlab.training.environment.torch.__version__", "9.9")
+    monkeypatch.setattr("genlab.runs.environment.torch.__version__", "9.9")
     resume(tmp_path / "run", dataset=dataset)
     said = capsys.readouterr().out
     assert "is 9.9" in said
@@ -484,7 +484,7 @@ def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_later(
         calls += 1
         if calls < 3:
             return real(self, *args, **options)
-        with genlab.training.run._writing(self.path):
+        with genlab.runs.folder._writing(self.path):
             raise OSError(28, "No space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -530,7 +530,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(dataset: Datas
     folder, healthy = tmp_path / "run", tmp_path / "healthy"
     fit(load_config("vae", FAST["vae"] | {"train.batch_size": 8, "train.max_steps": 4}), dataset, healthy)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.vae.family.free_bits_kl", _nan_after(4))
+        patch.setattr("genlab.vae.vae.free_bits_kl", _nan_after(4))
         with pytest.raises(TrainingDiverged) as caught:
             fit(config, dataset, folder)
     text = str(caught.value)
@@ -558,7 +558,7 @@ def _nan_after(calls: int) -> Any:
 
 
 def test_what_cannot_be_loaded(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.run_list.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.commands.find.project_dir", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(GenlabError, match="there is no run 'nowhere': choose from"):
         load("nowhere")
@@ -602,7 +602,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_said(
 def test_the_best_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
     values = iter([3.0, 1.0, 2.0, 4.0, 5.0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.training.record._monitored", lambda *_: ("kl", next(values)))
+        patch.setattr("genlab.runs.record._monitored", lambda *_: ("kl", next(values)))
         fit(config_for("vae", checkpoint_every=1, monitor="kl"), dataset, tmp_path / "run")
     assert saved_steps(tmp_path / "run" / CHECKPOINTS) == [2, 4, 5]
     two = drawn(fit(config_for("vae", max_steps=2), dataset)[0])

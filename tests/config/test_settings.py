@@ -9,16 +9,11 @@ import yaml
 from pydantic import ValidationError
 
 import genlab.config
-from genlab.commented_yaml import with_comments
-from genlab.config import (
-    Settings,
-    TrainConfig,
-    parse_override,
-    project_dir,
-    read_settings,
-    write_settings,
-)
+from genlab.config import Settings, parse_override, read_settings, write_settings
+from genlab.config.show import with_comments
 from genlab.errors import GenlabError
+from genlab.files import project_dir
+from genlab.training.settings import TrainConfig
 from genlab.zoo import Config, config_names, load_config
 
 VAE = "model:\n  family: vae\n  latent_dim: 20\ntrain:\n  epochs: 5\n"

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from genlab.data import to_unit
 from genlab.diffusion import Diffusion, DiffusionConfig
-from genlab.diffusion.family import SAMPLERS
-from genlab.diffusion.noise_predictor import MLPNoisePredictor, NaiveNoisePredictor
-from genlab.diffusion.timesteps import timestep_pairs
+from genlab.diffusion.diffusion import SAMPLERS
+from genlab.diffusion.mlp import MLPNoisePredictor, NaiveNoisePredictor
+from genlab.diffusion.schedule import timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError
 

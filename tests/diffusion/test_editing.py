@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 
 from genlab.diffusion import Diffusion, DiffusionConfig
+from genlab.diffusion.diffusion import SAMPLERS
 from genlab.diffusion.editing import inpainting, noised_start
-from genlab.diffusion.family import SAMPLERS
 from genlab.diffusion.samplers import ddim
-from genlab.diffusion.schedule import make_schedule
-from genlab.diffusion.timesteps import timestep_pairs
+from genlab.diffusion.schedule import make_schedule, timestep_pairs
 from genlab.errors import GenlabError
 from trials.diffusion_oracles import SCHEDULES, SPACINGS, knowing, made_up, noise_of
 

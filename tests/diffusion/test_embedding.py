@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from genlab.nn.embedding import TimestepEmbedding, sinusoidal_embedding
+from genlab.diffusion.embedding import TimestepEmbedding, sinusoidal_embedding
 
 
 def test_it_is_the_formula() -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from genlab.diffusion.noise_predictor import MLPNoisePredictor, NaiveNoisePredictor
+from genlab.diffusion.mlp import MLPNoisePredictor, NaiveNoisePredictor
 
 X = torch.randn(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 EARLY, LATE = torch.tensor([0, 1, 2, 3]), torch.tensor([999, 998, 500, 3])

@@ -19,8 +19,14 @@ from genlab.diffusion.samplers import (
     euler,
     heun,
 )
-from genlab.diffusion.schedule import NoiseSchedule, PredictionType, ScheduleName, make_schedule
-from genlab.diffusion.timesteps import Spacing, timestep_pairs
+from genlab.diffusion.schedule import (
+    NoiseSchedule,
+    PredictionType,
+    ScheduleName,
+    Spacing,
+    make_schedule,
+    timestep_pairs,
+)
 from genlab.errors import GenlabError
 from trials.diffusion_oracles import (
     DETERMINISTIC,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from diffusers import DDIMScheduler
 
-from genlab.diffusion.timesteps import Spacing, timestep_pairs
+from genlab.diffusion.schedule import Spacing, timestep_pairs
 from genlab.errors import GenlabError
 
 SPACINGS: list[Spacing] = list(get_args(Spacing))

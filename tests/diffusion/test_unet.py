@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab.diffusion.unet import UNet
+from genlab.diffusion.unet import SelfAttention, UNet
 from genlab.errors import GenlabError
-from genlab.nn.conv import SelfAttention
 
 X = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 T = torch.tensor([0, 500, 999])

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from genlab.data import Dataset, load_dataset
-from genlab.evaluation.judges import FEATURES, JUDGES, Judge, Kind
+from genlab.evaluation.judges.networks import FEATURES, JUDGES, Judge, Kind
+from genlab.evaluation.measure import Yardstick, make_yardstick
 from genlab.evaluation.reference import Reference, make_reference
-from genlab.evaluation.yardstick import Yardstick, make_yardstick
 
 
 class Glance(Judge):

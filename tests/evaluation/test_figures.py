@@ -2,7 +2,7 @@
 
 import pytest
 
-from genlab.evaluation.figures import FIGURES, Figure, printed
+from genlab.evaluation.report import FIGURES, Figure, printed
 from genlab.evaluation.table import COST, HONESTY, QUALITY
 
 

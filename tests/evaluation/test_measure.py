@@ -9,11 +9,10 @@ import torch
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.corruptions import add_noise
-from genlab.evaluation.figures import FIGURES, Figure
-from genlab.evaluation.judges import Judge, Kind
+from genlab.evaluation.judges.networks import Judge, Kind
 from genlab.evaluation.measure import ENOUGH, measure, number_of_figures, real_figures
 from genlab.evaluation.reference import Reference, make_reference
-from genlab.evaluation.report import Key, by_key, with_ratio
+from genlab.evaluation.report import FIGURES, Figure, Key, by_key, with_ratio
 
 KINDS: tuple[Kind, ...] = ("plain", "residual")
 

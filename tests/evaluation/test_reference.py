@@ -7,9 +7,9 @@ import torch
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.evaluation.judges import Judge, Kind
-from genlab.evaluation.look import look
-from genlab.evaluation.memorisation import nearest
+from genlab.evaluation.judges.features import look
+from genlab.evaluation.judges.networks import Judge, Kind
+from genlab.evaluation.metrics.memorisation import nearest
 from genlab.evaluation.reference import Reference, looks_needed, make_reference
 
 Digits = tuple[Dataset, Dataset]

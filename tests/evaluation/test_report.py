@@ -6,10 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from genlab.evaluation.figures import FIGURES, Figure, printed
-from genlab.evaluation.judges import Kind
-from genlab.evaluation.report import Key, Report, as_text, by_key, report_from_json, with_ratio
-from genlab.evaluation.yardstick import Yardstick
+from genlab.evaluation.judges.networks import Kind
+from genlab.evaluation.measure import Yardstick
+from genlab.evaluation.report import (
+    FIGURES,
+    Figure,
+    Key,
+    Report,
+    as_text,
+    by_key,
+    printed,
+    report_from_json,
+    with_ratio,
+)
 
 MORE = [Figure("nats", 101.23, 0.5), Figure("parameters", 1234567), Figure("training_seconds", 60.0)]
 

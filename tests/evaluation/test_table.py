@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from genlab.evaluation.figures import FIGURES, Figure
-from genlab.evaluation.judges import Kind
-from genlab.evaluation.report import Report, by_key
+from genlab.evaluation.judges.networks import Kind
+from genlab.evaluation.report import FIGURES, Figure, Report, by_key
 from genlab.evaluation.table import (
     COST,
     HONESTY,

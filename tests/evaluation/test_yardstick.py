@@ -7,9 +7,9 @@ import torch
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.evaluation.figures import Figure
-from genlab.evaluation.judges import Judge, Kind
-from genlab.evaluation.yardstick import Yardstick, make_yardstick, report_on
+from genlab.evaluation.judges.networks import Judge, Kind
+from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
+from genlab.evaluation.report import Figure
 
 Digits = tuple[Dataset, Dataset]
 
@@ -50,7 +50,7 @@ def test_a_wrong_number_is_refused_before_judges_are_looked_for(
     def judges_for(*_: object, **__: object) -> None:
         raise AssertionError("judges were asked for")
 
-    monkeypatch.setattr("genlab.evaluation.yardstick.judges_for", judges_for)
+    monkeypatch.setattr("genlab.evaluation.measure.judges_for", judges_for)
     for n in (72, 361):
         with pytest.raises(GenlabError, match=str(n)):
             make_yardstick(*digits, n)

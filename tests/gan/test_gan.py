@@ -6,16 +6,16 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from genlab.config import TrainConfig
 from genlab.data import Dataset, to_signed
 from genlab.errors import GenlabError
 from genlab.gan import GAN, GANConfig
+from genlab.gan.gan import truncated
 from genlab.gan.loss import Game, gradient_penalty, slope_penalty
-from genlab.gan.model import Discriminator
-from genlab.latent import truncated
+from genlab.gan.networks import Discriminator
 from genlab.nn.convnet import ConvDecoder
 from genlab.nn.mlp import MLPDecoder
 from genlab.training.loop import train
+from genlab.training.settings import TrainConfig
 from genlab.zoo import load_config
 
 GAMES: tuple[Game, ...] = get_args(Game)

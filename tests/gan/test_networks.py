@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab.gan.model import (
+from genlab.gan.networks import (
     Conditioning,
     Discriminator,
     JoinPicture,

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from genlab.gan.toy import MODES, SPREAD, RingGame, Round, modes_covered, on_target, ring, ring_centres
+from genlab.gan.ring import MODES, SPREAD, RingGame, Round, modes_covered, on_target, ring, ring_centres
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from genlab.config import Settings
-from genlab.directions import draw_codes, leading_directions
 from genlab.errors import GenlabError
+from genlab.latent.directions import draw_codes, leading_directions
 
 
 class Model:

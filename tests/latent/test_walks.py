@@ -6,7 +6,8 @@ from scipy import stats
 from torch.distributions import Normal
 
 from genlab.errors import GenlabError
-from genlab.latent import class_means, linear_walk, manifold_grid, spherical_walk, truncated
+from genlab.gan.gan import truncated
+from genlab.latent import class_means, linear_walk, manifold_grid, spherical_walk
 
 
 def pair(width: int = 20, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genlab.nn.conv import ResidualBlock, SelfAttention, group_norm, zeroed
+from genlab.diffusion.unet import ResidualBlock, SelfAttention, group_norm, zeroed
 
 
 @pytest.mark.parametrize("channels", range(4, 260, 4))

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from genlab.checks import choose_labels
 from genlab.errors import GenlabError
+from genlab.nn.inputs import choose_labels
 
 
 def test_labels_are_drawn_over_all_classes_and_from_the_generator() -> None:

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from numpy.typing import NDArray
 from PIL import Image
 
-from genlab.config import project_dir
+from genlab.files import project_dir
 
 FOLDER = project_dir() / "notebooks"
 VIEW = "application/vnd.jupyter.widget-view+json"

@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from genlab.config import project_dir
+from genlab.files import project_dir
 
 NOTEBOOKS = sorted((project_dir() / "notebooks").glob("0*.ipynb"))
 VIEW = "application/vnd.jupyter.widget-view+json"

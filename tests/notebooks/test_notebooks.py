@@ -8,7 +8,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from genlab.config import project_dir
+from genlab.files import project_dir
 
 FOLDER = project_dir() / "notebooks"
 SERIES = ["00_data", "01_vae", "02_gan", "03_diffusion", "04_evaluation", "05_comparison"]

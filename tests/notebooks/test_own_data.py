@@ -15,8 +15,8 @@ from nbclient import NotebookClient
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from genlab.config import project_dir
-from genlab.data.cache import kept_in
+from genlab.data.own.cache import kept_in
+from genlab.files import project_dir
 
 FOLDER = project_dir() / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("0[0-4]*.ipynb"))  # 05 shows models, of whatever data, and reads none

@@ -11,10 +11,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from genlab.config import TrainConfig
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.training.checkpoint import (
+from genlab.runs.checkpoint import (
     NETWORKS,
     Checkpoint,
     DamagedCheckpoint,
@@ -26,6 +25,7 @@ from genlab.training.checkpoint import (
     saved_steps,
 )
 from genlab.training.loop import TrainingDiverged, train
+from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 from genlab.zoo import build, load_config
 

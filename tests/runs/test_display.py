@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from genlab import plots
+from genlab.runs.display import say, show_losses, with_live_plot, with_progress
+from genlab.training.distributed import processes
 from genlab.training.loop import Step
-from genlab.training.progress import say, show_losses, with_live_plot, with_progress
-from genlab.training.ranks import processes
 
 
 def steps(first: int, last: int) -> list[Step]:
@@ -49,7 +49,7 @@ def test_the_live_plot_is_one_picture_that_is_replaced(
     displayed: Displayed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 10_000, 50))
-    monkeypatch.setattr("genlab.training.progress.perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("genlab.runs.display.perf_counter", lambda: float(next(clock)))
     assert list(with_live_plot(iter(steps(4, 9)), steps(1, 3))) == steps(4, 9)
     assert len(displayed) > 1
     assert len({options["display_id"] for _, options in displayed}) == 1
@@ -76,7 +76,7 @@ def test_the_plot_costs_a_twentieth_of_the_time(
             now += 0.5
             yield step
 
-    monkeypatch.setattr("genlab.training.progress.perf_counter", lambda: now)
+    monkeypatch.setattr("genlab.runs.display.perf_counter", lambda: now)
     monkeypatch.setattr(plots, "show", slow)
     list(with_live_plot(timed(), []))
     pictures = len(displayed) - 1

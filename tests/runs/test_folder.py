@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from genlab.config import Settings, TrainConfig
+from genlab.config import Settings
 from genlab.errors import GenlabError
-from genlab.training.loop import Step
-from genlab.training.run import (
+from genlab.runs.folder import (
     CONFIG,
     METRICS,
     SHEET,
@@ -20,6 +19,8 @@ from genlab.training.run import (
     read_metrics,
     read_summary,
 )
+from genlab.training.loop import Step
+from genlab.training.settings import TrainConfig
 
 STEPS = [Step(1, 0.5, {"kl": 0.25, "reconstruction": 7.0}, 0.1), Step(2, 1.0, {"kl": 0.5}, 0.25)]
 
@@ -54,7 +55,7 @@ def test_a_start_that_was_killed_leaves_no_run(tmp_path: Path, monkeypatch: pyte
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("genlab.training.run.os.rename", killed)
+        patch.setattr("genlab.runs.folder.os.rename", killed)
         with pytest.raises(SystemExit):
             RunFolder.create(tmp_path / "run", Settings(), {})
     assert not (tmp_path / "run").exists()

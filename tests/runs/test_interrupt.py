@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from genlab.training.interrupt import stop_wish
+from genlab.runs.interrupt import stop_wish
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -12,7 +12,7 @@ def test_the_first_signal_is_a_wish_and_a_later_one_acts(
     number: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, heard = 5.0, []
-    monkeypatch.setattr("genlab.training.interrupt.monotonic", lambda: now)
+    monkeypatch.setattr("genlab.runs.interrupt.monotonic", lambda: now)
     before = signal.signal(number, lambda *_: heard.append("as ever"))
     try:
         with stop_wish() as wish:

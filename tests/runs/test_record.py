@@ -5,12 +5,12 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from genlab.commands.train import fit, resume
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.files import delete_folder
-from genlab.runs import fit, resume
-from genlab.training.checkpoint import best, read_checkpoint, saved_steps
-from genlab.training.run import CHECKPOINTS, SHEETS, read_metrics
+from genlab.runs.checkpoint import best, read_checkpoint, saved_steps
+from genlab.runs.folder import CHECKPOINTS, SHEETS, read_metrics
 from genlab.training.validation import hold_out, validation_losses
 from genlab.zoo import Config, build, load_config
 
@@ -78,7 +78,7 @@ def test_sheets_come_from_the_averaged_weights(dataset: Dataset, tmp_path: Path)
         return torch.zeros(1, 1, 28, 28)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.runs.sample_sheet", sheet)
+        patch.setattr("genlab.commands.train.sample_sheet", sheet)
         fit(config_for(ema_decay=0.5, sample_every=5, checkpoint_every=5), dataset, tmp_path / "run")
     for weight, step in zip(seen, (5, 10), strict=True):
         tensors = read_checkpoint(tmp_path / "run" / CHECKPOINTS, step).tensors

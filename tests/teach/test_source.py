@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 import genlab.vae.loss
-from genlab.config import project_dir
 from genlab.data import Dataset
 from genlab.diffusion.samplers import ddim
+from genlab.files import project_dir
 from genlab.teach import show_source
 
 Displayed = list[tuple[Any, dict[str, Any]]]

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from genlab.config import TrainConfig
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.training.order import batches, images_per_step, save_interval, steps_per_epoch, total_steps
+from genlab.training.batches import batches, images_per_step, save_interval, steps_per_epoch, total_steps
+from genlab.training.settings import TrainConfig
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def seen(dataset: Dataset, config: TrainConfig, steps: int, first: int = 1) -> l
 
 def as_process(monkeypatch: pytest.MonkeyPatch, index: int, count: int) -> None:
     ranks = SimpleNamespace(num_processes=count, process_index=index)
-    monkeypatch.setattr("genlab.training.order.processes", lambda: ranks)
+    monkeypatch.setattr("genlab.training.batches.processes", lambda: ranks)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 8, 40, 64])

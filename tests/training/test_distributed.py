@@ -8,17 +8,23 @@ from accelerate import debug_launcher
 from accelerate.state import AcceleratorState, PartialState
 from torch import Tensor
 
+from genlab.commands.train import fit
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.runs import fit
-from genlab.training.ranks import agreed, any_process, average_gradients, average_values, whole_batch_noise
-from genlab.training.run import read_metrics, read_summary
+from genlab.runs.folder import read_metrics, read_summary
+from genlab.training.distributed import (
+    agreed,
+    any_process,
+    average_gradients,
+    average_values,
+    whole_batch_noise,
+)
 from genlab.zoo import load_config
 
 
 def as_process(monkeypatch: pytest.MonkeyPatch, index: int, count: int) -> None:
     ranks = SimpleNamespace(num_processes=count, process_index=index, device=torch.device("cpu"))
-    monkeypatch.setattr("genlab.training.ranks.processes", lambda: ranks)
+    monkeypatch.setattr("genlab.training.distributed.processes", lambda: ranks)
 
 
 DRAWS: dict[str, Callable[[int], Tensor]] = {
@@ -66,7 +72,7 @@ def test_a_single_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_gradients_and_values_are_means(monkeypatch: pytest.MonkeyPatch) -> None:
     as_process(monkeypatch, 0, 2)
-    monkeypatch.setattr("genlab.training.ranks.reduce", lambda tensor, reduction: tensor * 10)
+    monkeypatch.setattr("genlab.training.distributed.reduce", lambda tensor, reduction: tensor * 10)
     weights = [torch.ones(2, 3, requires_grad=True), torch.ones((), requires_grad=True), torch.ones(1)]
     weights[0].grad, weights[1].grad = torch.arange(6.0).view(2, 3), torch.tensor(7.0)
     average_gradients(weights)
@@ -85,7 +91,7 @@ def test_processes_agree_on_the_mean_of_what_they_measured(monkeypatch: pytest.M
             assert (tensor.tolist(), reduction) == ([own], "mean")
             return mean.expand(1)
 
-        monkeypatch.setattr("genlab.training.ranks.reduce", reduced)
+        monkeypatch.setattr("genlab.training.distributed.reduce", reduced)
         assert agreed(seconds) == mean.item()
 
 
@@ -94,7 +100,7 @@ def test_a_lost_process_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("[gloo/transport/tcp/pair.cc:544] Connection closed by peer\nand more")
 
     as_process(monkeypatch, 1, 2)
-    monkeypatch.setattr("genlab.training.ranks.reduce", lost)
+    monkeypatch.setattr("genlab.training.distributed.reduce", lost)
     with pytest.raises(GenlabError, match="process 1 lost the others: one of them died") as caught:
         average_values([torch.tensor(0.5)])
     assert "genlab resume" in str(caught.value)

@@ -8,16 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab.config import TrainConfig
+from genlab.commands.sample import load
+from genlab.commands.train import fit, resume
 from genlab.data import Dataset, load_dataset, to_signed
 from genlab.family import Finishes
-from genlab.runs import fit, load, resume
-from genlab.training.checkpoint import AVERAGED, NETWORKS, read_checkpoint, saved_steps
+from genlab.runs.checkpoint import AVERAGED, NETWORKS, read_checkpoint, saved_steps
+from genlab.runs.folder import CHECKPOINTS, RunFolder
 from genlab.training.loop import train
-from genlab.training.run import CHECKPOINTS, RunFolder
+from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 from genlab.vae import VAE, VAEConfig
-from genlab.vae.family import MLPConfig
+from genlab.vae.config import MLPConfig
 from genlab.zoo import Config, load_config
 
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from genlab.config import TrainConfig
 from genlab.training.learning_rate import learning_rate
+from genlab.training.settings import TrainConfig
 
 
 def test_constant() -> None:

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab.config import Settings, TrainConfig
+from genlab.config import Settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Loss
+from genlab.training.batches import total_steps
 from genlab.training.ema import warmed_up
 from genlab.training.loop import Step, TrainingDiverged, train
-from genlab.training.order import total_steps
+from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 from genlab.zoo import build, load_config
 

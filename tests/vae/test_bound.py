@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
-from genlab.vae import bound
-from genlab.vae.bound import importance_weighted_nats, log_standard_normal
+from genlab.vae import likelihood as bound
+from genlab.vae.likelihood import importance_weighted_nats, log_standard_normal
 
 LogJoint = Callable[[Tensor, slice], Tensor]
 

@@ -15,7 +15,7 @@ from genlab.errors import GenlabError
 from genlab.vae import VAE, VAEConfig
 from genlab.vae.likelihood import kl_of_each, negative_log_likelihood
 from genlab.vae.loss import Output, Reconstruction, kl_divergence, reconstruction_loss
-from genlab.vae.model import Autoencoder
+from genlab.vae.networks import Autoencoder
 
 DENSITIES: list[tuple[Reconstruction, Output]] = [
     ("l2", "sigmoid"),

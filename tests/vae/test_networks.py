@@ -7,7 +7,7 @@ import torch
 from genlab.family import count_parameters
 from genlab.nn.convnet import ConvDecoder
 from genlab.nn.mlp import MLPDecoder
-from genlab.vae.model import Autoencoder, ConvEncoder, Encoder, reparameterise
+from genlab.vae.networks import Autoencoder, ConvEncoder, Encoder, reparameterise
 from genlab.vae.prior import MixturePrior
 
 

@@ -11,9 +11,9 @@ from genlab.data import Dataset, load_dataset, to_signed, to_unit
 from genlab.errors import GenlabError
 from genlab.family import Bounds, Decodes, Finishes
 from genlab.vae import VAE, VAEConfig
-from genlab.vae.family import MLPConfig
+from genlab.vae.config import MLPConfig
 from genlab.vae.loss import Output, Reconstruction, reconstruction_loss
-from genlab.vae.model import Autoencoder
+from genlab.vae.networks import Autoencoder
 from genlab.vae.prior import MixturePrior
 
 MLP: dict[str, Any] = {"kind": "mlp", "hidden_dim": 16}
@@ -61,7 +61,7 @@ def test_beta_multiplies_the_kl_in_training_and_validation_alike(
 def test_a_duplicated_batch_gives_the_same_loss_and_gradients(
     images: torch.Tensor, labels: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genlab.vae.model.torch.randn_like", torch.zeros_like)  # take the noise out
+    monkeypatch.setattr("genlab.vae.networks.torch.randn_like", torch.zeros_like)  # take the noise out
     results = []
     for repeats in (1, 2):
         family = small(beta=1.0)
@@ -565,7 +565,7 @@ def test_nats_of_images_together_are_those_of_each_by_itself(
             buffer.add_(torch.randn(buffer.shape, generator=seeded()).tril() / 3)  # each class its own
     given = None if num_classes is None else labels
     together = family.nats(images, given, k=48, generator=seeded())
-    monkeypatch.setattr("genlab.vae.bound.AT_ONCE", 16)
+    monkeypatch.setattr("genlab.vae.likelihood.AT_ONCE", 16)
     torch.testing.assert_close(family.nats(images, given, k=48, generator=seeded()), together)
 
 

@@ -6,10 +6,10 @@ from torch import nn
 
 from genlab.errors import GenlabError
 from genlab.gan import GAN, GANConfig
-from genlab.gan.family import MLPConfig as GANMLPConfig
+from genlab.gan.config import MLPConfig as GANMLPConfig
 from genlab.plots import grid, to_png
 from genlab.vae import VAE, VAEConfig
-from genlab.vae.family import MLPConfig
+from genlab.vae.config import MLPConfig
 from genlab.widgets import LatentExplorer
 from genlab.widgets.latent import code_tiles, latent_slider
 from genlab.widgets.panel import SCALE

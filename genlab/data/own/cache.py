@@ -17,8 +17,8 @@ from typing import get_args
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from genlab.config import project_dir
 from genlab.data.dataset import Dataset, Split
+from genlab.files import project_dir
 
 
 def cached(path: Path, stamp: str, make: Callable[[], dict[Split, Dataset]]) -> dict[Split, Dataset]:

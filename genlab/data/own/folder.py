@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from genlab.data.dataset import Dataset, Split
-from genlab.data.picture import progress, read_picture
-from genlab.data.splits import Labelled, both, divide, mixed
+from genlab.data.own.picture import progress, read_picture
+from genlab.data.own.splits import Labelled, both, divide, mixed
 from genlab.errors import GenlabError
 
 # What operating systems leave lying in folders, besides all that begins with a dot.
@@ -62,7 +62,7 @@ def find(path: Path) -> Layout:
 
 
 def read(layout: Layout) -> dict[Split, Dataset]:
-    """Read every picture (``genlab.data.picture``), number the classes in order of name, mix the order.
+    """Read every picture (``genlab.data.own.picture``), number the classes in order of name, mix the order.
 
     Without a split of its own, every fifth picture of a class is for testing, in order of file name.
 

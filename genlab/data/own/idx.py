@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from genlab.data.dataset import Dataset, Split
-from genlab.data.picture import fit_all
-from genlab.data.splits import both, number
+from genlab.data.own.picture import fit_all
+from genlab.data.own.splits import both, number
 from genlab.errors import GenlabError
 
 Part = tuple[Split, Literal["images", "labels"]]

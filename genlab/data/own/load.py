@@ -1,19 +1,19 @@
 """Your own data: a folder of pictures, an .npz file, or a folder of IDX files.
 
-    shapes/circle/*.png, shapes/square/*.jpg    one folder per class        genlab.data.folder
+    shapes/circle/*.png, shapes/square/*.jpg    one folder per class        genlab.data.own.folder
     shapes/train/circle/..., shapes/test/...    the same, already split
-    shapes.npz                                  arrays                      genlab.data.npz
-    kmnist/train-images-idx3-ubyte.gz, ...      four IDX files              genlab.data.idx
+    shapes.npz                                  arrays                      genlab.data.own.npz
+    kmnist/train-images-idx3-ubyte.gz, ...      four IDX files              genlab.data.own.idx
 
-Whatever it was, it ends as grey images of 28x28: see ``genlab.data.picture``.
+Whatever it was, it ends as grey images of 28x28: see ``genlab.data.own.picture``.
 """
 
 import os
 from pathlib import Path
 
-from genlab.data import folder, idx, npz
-from genlab.data.cache import cached
 from genlab.data.dataset import Dataset, Split
+from genlab.data.own import folder, idx, npz
+from genlab.data.own.cache import cached
 from genlab.errors import GenlabError
 
 

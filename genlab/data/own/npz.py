@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.data.dataset import Dataset, Split
-from genlab.data.picture import fit_all
-from genlab.data.splits import both, divide, number
+from genlab.data.own.picture import fit_all
+from genlab.data.own.splits import both, divide, number
 from genlab.errors import GenlabError
 
 Array = NDArray[Any]

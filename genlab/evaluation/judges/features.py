@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.data import to_signed
+from genlab.data import IMAGE_SHAPE, to_signed
 from genlab.errors import GenlabError
-from genlab.evaluation.judges import Judge
-from genlab.family import IMAGE_SHAPE
+from genlab.evaluation.judges.networks import Judge
 
 BATCH = 250  # larger ones fall out of the processor's cache and take longer
 

@@ -15,11 +15,11 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from genlab.config import Settings, project_dir
+from genlab.config import Settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.evaluation.judges import JUDGES, Judge, Kind
-from genlab.files import make_writable, write_aside
+from genlab.evaluation.judges.networks import JUDGES, Judge, Kind
+from genlab.files import make_writable, project_dir, write_aside
 
 INDEX = "judges.json"
 SHIPPED = Path(str(files("genlab") / "evaluation" / "weights"))

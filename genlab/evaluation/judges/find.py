@@ -6,10 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genlab.bars import bar
 from genlab.data import Dataset
-from genlab.evaluation.classes import conditional_accuracy, hardly_beats_guessing, most_frequent
-from genlab.evaluation.judge_files import (
+from genlab.evaluation.judges.features import look
+from genlab.evaluation.judges.files import (
     JudgeCard,
     find_card,
     find_judge,
@@ -17,9 +16,10 @@ from genlab.evaluation.judge_files import (
     kept_here,
     open_folder,
 )
-from genlab.evaluation.judge_training import default_steps, train_judge
-from genlab.evaluation.judges import JUDGES, Judge, Kind
-from genlab.evaluation.look import look
+from genlab.evaluation.judges.networks import JUDGES, Judge, Kind
+from genlab.evaluation.judges.training import default_steps, train_judge
+from genlab.evaluation.metrics.classes import conditional_accuracy, hardly_beats_guessing, most_frequent
+from genlab.progress import bar
 
 # Another architecture and another seed, so that the two err in different ways.
 SEEDS: dict[Kind, int] = {"plain": 0, "residual": 1}

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genlab.data import Dataset
-from genlab.evaluation.judges import Judge
+from genlab.evaluation.judges.networks import Judge
 
 MIRRORED = ("fashion_mnist",)  # a mirrored shirt is a shirt; a mirrored 3 is nothing
 

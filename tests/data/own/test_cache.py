@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from genlab.data import Dataset, load_dataset
-from genlab.data.folder import read
+from genlab.data.own.folder import read
 from genlab.errors import GenlabError
 
 
@@ -32,7 +32,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         seen.append(layout.path)  # type: ignore[attr-defined]
         return read(layout)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("genlab.data.folder.read", noted)
+    monkeypatch.setattr("genlab.data.own.folder.read", noted)
     return seen
 
 
@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_nothing_behind(shapes: Path, own: Path, monkeypatch:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("genlab.data.cache.os.replace", full)
+    monkeypatch.setattr("genlab.data.own.cache.os.replace", full)
     assert "(No space left on device)" in load_dataset(shapes).source
     assert not list(own.iterdir())
 
@@ -159,10 +159,10 @@ def test_a_long_name(shapes: Path, tmp_path: Path, own: Path) -> None:
 IN_TURNS = """
 import sys
 from pathlib import Path
-import genlab.data.cache
+import genlab.data.own.cache
 from genlab.data import load_dataset
 home, shapes = map(Path, sys.argv[1:])
-genlab.data.cache.project_dir = lambda: home
+genlab.data.own.cache.project_dir = lambda: home
 for _ in range(30):
     for file in (home / "data" / "own").glob("*.safetensors"):
         file.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from genlab.data import load_dataset
-from genlab.data.folder import find, read
-from genlab.data.splits import is_test, mixed, number
+from genlab.data.own.folder import find, read
+from genlab.data.own.splits import is_test, mixed, number
 
 Refused = Callable[[object], str]
 

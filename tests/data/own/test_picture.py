@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from genlab.data.picture import fit, fit_all, read_picture
+from genlab.data.own.picture import fit, fit_all, read_picture
 from genlab.errors import GenlabError
 
 Pixels = NDArray[np.uint8]

@@ -5,8 +5,8 @@ import torch
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.evaluation.judges import FEATURES, PlainJudge
-from genlab.evaluation.look import check_measurable, look
+from genlab.evaluation.judges.features import check_measurable, look
+from genlab.evaluation.judges.networks import FEATURES, PlainJudge
 
 
 def test_bytes_and_floats_of_the_same_images_are_seen_alike(dataset: Dataset) -> None:
@@ -29,7 +29,7 @@ def test_batches_make_no_difference_and_are_counted(
 ) -> None:
     judge, sizes = PlainJudge().eval(), list[int]()
     whole = look(judge, dataset.images)
-    monkeypatch.setattr("genlab.evaluation.look.BATCH", 16)
+    monkeypatch.setattr("genlab.evaluation.judges.features.BATCH", 16)
     parts = look(judge, dataset.images, each_batch=sizes.append)
     assert sizes == [16, 16, 8]
     torch.testing.assert_close(parts.features, whole.features, rtol=1e-4, atol=1e-5)

@@ -15,8 +15,8 @@ from safetensors.torch import save
 
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError
-from genlab.evaluation.classes import conditional_accuracy
-from genlab.evaluation.judge_files import (
+from genlab.evaluation.judges.features import look
+from genlab.evaluation.judges.files import (
     INDEX,
     SHIPPED,
     JudgeCard,
@@ -26,8 +26,8 @@ from genlab.evaluation.judge_files import (
     read_cards,
     read_judge,
 )
-from genlab.evaluation.judges import JUDGES, Kind
-from genlab.evaluation.look import look
+from genlab.evaluation.judges.networks import JUDGES, Kind
+from genlab.evaluation.metrics.classes import conditional_accuracy
 
 CARDS = list(read_cards(SHIPPED))
 AT_LEAST = {"mnist": 0.994, "fashion_mnist": 0.92}
@@ -36,8 +36,8 @@ AT_LEAST = {"mnist": 0.994, "fashion_mnist": 0.92}
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing is shipped, and judges are kept below an empty folder."""
-    monkeypatch.setattr("genlab.evaluation.judge_files.SHIPPED", tmp_path / "shipped")
-    monkeypatch.setattr("genlab.evaluation.judge_files.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.evaluation.judges.files.SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr("genlab.evaluation.judges.files.project_dir", lambda: tmp_path)
     return tmp_path / "data" / "judges"
 
 

@@ -7,19 +7,19 @@ import pytest
 import torch
 
 from genlab.data import Dataset
-from genlab.evaluation.judge import judges_for, make_judge, train_new
-from genlab.evaluation.judge_files import read_cards
-from genlab.evaluation.judges import JUDGES, Judge
-from genlab.evaluation.look import look
+from genlab.evaluation.judges.features import look
+from genlab.evaluation.judges.files import read_cards
+from genlab.evaluation.judges.find import judges_for, make_judge, train_new
+from genlab.evaluation.judges.networks import JUDGES, Judge
 from tests.evaluation.conftest import Glance
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing is shipped, judges are kept below an empty folder, and three steps are all of training."""
-    monkeypatch.setattr("genlab.evaluation.judge_files.SHIPPED", tmp_path / "shipped")
-    monkeypatch.setattr("genlab.evaluation.judge_files.project_dir", lambda: tmp_path)
-    monkeypatch.setattr("genlab.evaluation.judge.default_steps", lambda _: 3)
+    monkeypatch.setattr("genlab.evaluation.judges.files.SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr("genlab.evaluation.judges.files.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.evaluation.judges.find.default_steps", lambda _: 3)
     return tmp_path / "data" / "judges"
 
 
@@ -56,7 +56,7 @@ def test_a_judge_that_guesses_is_used_with_a_warning(
     monkeypatch.setitem(JUDGES, "plain", Glance)
     monkeypatch.setitem(JUDGES, "residual", Glance)
     rights = iter([guess, good])
-    monkeypatch.setattr("genlab.evaluation.judge.conditional_accuracy", lambda *_: next(rights))
+    monkeypatch.setattr("genlab.evaluation.judges.find.conditional_accuracy", lambda *_: next(rights))
     for _ in range(1 if steps else 2):  # trained, then found: its card is believed
         lines.clear()
         judges_for(dataset, test, steps=steps, say=lines.append)

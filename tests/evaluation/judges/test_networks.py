@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 import torch
 
-from genlab.evaluation.judges import FEATURES, JUDGES, Kind, Residual
+from genlab.evaluation.judges.networks import FEATURES, JUDGES, Kind, Residual
 from genlab.family import count_parameters
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

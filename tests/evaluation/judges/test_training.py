@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from genlab.data import Dataset
-from genlab.evaluation.classes import conditional_accuracy
-from genlab.evaluation.judge_training import default_steps, moved, train_judge
-from genlab.evaluation.judges import Judge, PlainJudge
-from genlab.evaluation.look import look
+from genlab.evaluation.judges.features import look
+from genlab.evaluation.judges.networks import Judge, PlainJudge
+from genlab.evaluation.judges.training import default_steps, moved, train_judge
+from genlab.evaluation.metrics.classes import conditional_accuracy
 from tests.evaluation.conftest import Glance
 
 Digits = tuple[Dataset, Dataset]
@@ -126,7 +126,7 @@ def test_clothes_are_mirrored_and_digits_are_not(dataset: Dataset, monkeypatch: 
         seen.append(mirror)
         return images
 
-    monkeypatch.setattr("genlab.evaluation.judge_training.moved", watched)
+    monkeypatch.setattr("genlab.evaluation.judges.training.moved", watched)
     list(train_judge(Glance(), dataset, steps=2))
     list(train_judge(Glance(), replace(dataset, name="fashion_mnist"), steps=1))
     assert seen == [False, False, True]

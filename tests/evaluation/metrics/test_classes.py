@@ -9,7 +9,7 @@ import torch
 from scipy.stats import binomtest
 
 from genlab.errors import GenlabError
-from genlab.evaluation.classes import (
+from genlab.evaluation.metrics.classes import (
     class_shares,
     classes_drawn,
     conditional_accuracy,

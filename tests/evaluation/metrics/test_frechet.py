@@ -8,7 +8,7 @@ from scipy.stats import linregress
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from genlab.errors import GenlabError
-from genlab.evaluation.frechet import frechet_distance, frechet_without_bias
+from genlab.evaluation.metrics.frechet import frechet_distance, frechet_without_bias
 
 
 def features(n: int, d: int, seed: int) -> torch.Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from genlab.errors import GenlabError
-from genlab.evaluation.uncertainty import jackknife_error
+from genlab.evaluation.metrics.jackknife import jackknife_error
 
 
 def normal(n: int, seed: int) -> torch.Tensor:

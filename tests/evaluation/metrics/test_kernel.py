@@ -5,7 +5,7 @@ import torch
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from genlab.errors import GenlabError
-from genlab.evaluation.kernel import kernel_distance, squared_mmd
+from genlab.evaluation.metrics.kernel import kernel_distance, squared_mmd
 
 
 def by_pairs(a: torch.Tensor, b: torch.Tensor) -> float:

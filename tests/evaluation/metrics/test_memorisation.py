@@ -6,7 +6,7 @@ from scipy.stats import mannwhitneyu
 
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
-from genlab.evaluation.memorisation import Nearest, closest_pairs, memorisation, nearest
+from genlab.evaluation.metrics.memorisation import Nearest, closest_pairs, memorisation, nearest
 
 
 def normal(n: int, d: int, seed: int) -> torch.Tensor:
@@ -27,7 +27,7 @@ def test_equals_brute_force(n: int, m: int, d: int, k: int, offset: float) -> No
 def test_slices_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     queries, training = normal(230, 4, 1), normal(310, 4, 2)
     whole = nearest(queries, training)
-    monkeypatch.setattr("genlab.evaluation.memorisation.SLICE", 40)
+    monkeypatch.setattr("genlab.evaluation.metrics.memorisation.SLICE", 40)
     parts = nearest(queries, training)
     assert torch.equal(parts.indices, whole.indices)
     assert torch.equal(parts.distances, whole.distances)

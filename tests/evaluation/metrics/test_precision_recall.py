@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from genlab.errors import GenlabError
-from genlab.evaluation.manifold import manifold, radii
+from genlab.evaluation.metrics.precision_recall import manifold, radii
 
 
 def brute_force(real: torch.Tensor, generated: torch.Tensor, k: int) -> tuple[float, float, float, float]:
@@ -103,7 +103,7 @@ def test_slices_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     every = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").double()
     torch.testing.assert_close(radii(points, 5), every.sort(1).values[:, 5])
     one = manifold(points, points[:1200] + 0.1)
-    monkeypatch.setattr("genlab.evaluation.manifold.SLICE", 2300)
+    monkeypatch.setattr("genlab.evaluation.metrics.precision_recall.SLICE", 2300)
     assert manifold(points, points[:1200] + 0.1) == one
 
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from genlab.errors import GenlabError
-from genlab.evaluation.two_sample import two_sample_test
+from genlab.evaluation.metrics.two_sample import two_sample_test
 
 
 def normal(n: int, d: int, seed: int) -> torch.Tensor:
@@ -75,7 +75,7 @@ def test_no_warning_leaks_where_a_hundred_epochs_were_not_enough(monkeypatch: py
 
     with pytest.warns(ConvergenceWarning):
         short((4,)).fit(normal(50, 8, 1).numpy(), [0, 1] * 25)
-    monkeypatch.setattr("genlab.evaluation.two_sample.MLPClassifier", short)
+    monkeypatch.setattr("genlab.evaluation.metrics.two_sample.MLPClassifier", short)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         two_sample_test(normal(400, 8, 1), 0.7 * normal(400, 8, 2))

@@ -1,0 +1,1 @@
+"""The judges: classifiers whose features measure images."""
