@@ -66,7 +66,7 @@ lint: $(SETUP)  ## ruff, code and notebooks
 	$(BIN)/ruff format --check .
 
 types: $(SETUP)  ## mypy, code and notebooks
-	$(BIN)/mypy genlab notebooks/execute.py tests benchmarks trials
+	$(BIN)/mypy genlab tests tools benchmarks trials
 	@# A reader of a notebook is spared annotations; what has types is still checked.
 	$(BIN)/nbqa mypy notebooks --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-any-generics --no-warn-return-any --no-warn-unused-ignores
 
@@ -96,7 +96,7 @@ test-colab: $(COLAB)/.set-up  ## the series and the explorers with the ipywidget
 	  tests/colab tests/widgets
 
 notebooks: $(SETUP)  ## execute the series in place and keep its outputs
-	$(BIN)/python notebooks/execute.py $(ONLY)
+	$(BIN)/python tools/execute_notebooks.py $(ONLY)
 
 bench: $(SETUP)  ## training speed against a plain loop, the UNet against two others; time and memory of an evaluation
 	$(BIN)/python benchmarks/training_speed.py

@@ -115,7 +115,7 @@ class Dial(NamedTuple):
 
 
 @runtime_checkable
-class Turns(Family, Protocol):
+class HasDials(Family, Protocol):
     """A family with dials: keywords of ``draw_codes`` (a VAE's prior) or ``trajectory`` (guidance)."""
 
     @property
@@ -186,7 +186,7 @@ class Walks(Family, Protocol):
 
 
 @runtime_checkable
-class Finishes(Family, Protocol):
+class HasFinish(Family, Protocol):
     """A family with something left to do when all steps are made: a VAE fits its prior."""
 
     def finish(self, dataset: Dataset) -> None:
@@ -201,7 +201,7 @@ class Finishes(Family, Protocol):
 
 
 @runtime_checkable
-class Bounds(Family, Protocol):
+class HasLikelihood(Family, Protocol):
     """A family that can say how likely an image is, at least: VAE."""
 
     def nats(

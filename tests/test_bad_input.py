@@ -1,4 +1,4 @@
-"""Every case of trials/bad_input.py, and that the trial itself would notice a bad answer."""
+"""Every case of tests/cases, and that a bad answer would be noticed a bad answer."""
 
 import sys
 from pathlib import Path
@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from genlab.errors import GenlabError
-from trials import bad_input
-from trials.bad_configs import CASES as CONFIGS
-from trials.bad_input import KINDS, Case, answer, snapshot
+from tests.cases.answer import KINDS, Case, answer
+from tests.cases.bad_configs import CASES as CONFIGS
 
 EVERY = [(kind, name, case) for kind, cases in KINDS.items() for name, case in cases.items()]
 
@@ -55,7 +54,7 @@ def test_a_bad_answer_is_noticed(
         behaviour()
         sys.exit(2)
 
-    monkeypatch.setattr(bad_input, "genlab", genlab)
+    monkeypatch.setattr("tests.cases.answer.genlab", genlab)
     faults = answer(lambda _: [], tmp_path).faults
     assert faults if fault is None else fault in faults
 
@@ -68,7 +67,7 @@ def test_a_wrong_status_and_a_changed_file_are_noticed(
         (tmp_path / "left").write_text("behind")
         sys.exit(1)
 
-    monkeypatch.setattr(bad_input, "genlab", genlab)
+    monkeypatch.setattr("tests.cases.answer.genlab", genlab)
     assert answer(lambda _: [], tmp_path).faults == ("exit status 1", "something changed on disk")
 
 
@@ -81,19 +80,3 @@ def test_a_snapshot_follows_no_link_and_reads_no_pipe(tmp_path: Path) -> None:
     assert taken["0/my.yaml"] == b"pipe or device"
     assert taken["1/my.yaml"] == b"link to /dev/zero"
     assert taken["3/my.yaml"] == b"folder"
-
-
-def test_the_command_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    cases = {"a tab": CONFIGS["a tab"], "nothing wrong": lambda _: ["config", "list"]}
-    monkeypatch.setattr(bad_input, "KINDS", {"malformed configs": {"a tab": cases["a tab"]}})
-    assert bad_input.main() == 0
-    out = capsys.readouterr().out
-    assert "a tab: genlab: my.yaml, line 2: not valid YAML, a tab: use spaces" in out
-    assert out.endswith(
-        "1 malformed configs: 1 refused in one line with exit status 2, nothing changed on disk\n"
-    )
-    monkeypatch.setattr(bad_input, "KINDS", {"malformed configs": cases})
-    assert bad_input.main() == 1
-    out = capsys.readouterr().out
-    assert "WRONG: exit status 0" in out
-    assert out.endswith("2 malformed configs: 1 refused in one line with exit status 2\n")

@@ -21,8 +21,8 @@ from genlab.runs.checkpoint import NETWORKS
 from genlab.runs.folder import CHECKPOINTS, SHEET, SUMMARY, RunFolder, read_metrics
 from genlab.training.loop import Step
 from genlab.zoo import config_names, load_config
+from tests.cases.bad_folders import good_folder
 from tests.evaluation.conftest import glances
-from trials.bad_folders import good_folder
 
 SMALL = ["--set", "model.network.hidden_dim=16", "--set", "train.max_steps=2", "--set", "train.batch_size=8"]
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from genlab.data import IMAGE_SHAPE
 from genlab.errors import GenlabError
-from genlab.family import Bounds, Decodes, Family, Walks, count_parameters, device_of
+from genlab.family import Decodes, Family, HasLikelihood, Walks, count_parameters, device_of
 from genlab.zoo import build, config_names, load_config
 
 SMALL = {
@@ -24,7 +24,7 @@ def test_every_family_speaks_the_protocol(name: str) -> None:
     assert isinstance(family, Family)
     assert isinstance(family, Decodes) == (kind != "diffusion")
     assert isinstance(family, Walks) == (kind == "diffusion")
-    assert isinstance(family, Bounds) == (kind == "vae")
+    assert isinstance(family, HasLikelihood) == (kind == "vae")
 
 
 def test_what_lacks_a_method_does_not_speak_it() -> None:

@@ -25,7 +25,7 @@ import typer
 
 SETTINGS = {
     "vae-small": [],
-    "vae": ["train.seed=1"],  # a seed with which rounding shows in float32, see trials.double_precision
+    "vae": ["train.seed=1"],  # rounding shows with it, see tests/oracles/double_precision.py
     "gan": [],
     "diffusion": ["model.network.channels=[8, 16]", "model.num_inference_steps=2"],
 }
@@ -114,7 +114,7 @@ def main(steps: Annotated[int, typer.Option(help="Steps to compare.")] = 50) -> 
         place = Path(folder)
         for config in SETTINGS:
             single = compare(config, place, steps)
-            double = compare(config, place, steps, "trials.double_precision")
+            double = compare(config, place, steps, "tests.oracles.double_precision")
             worst = max(worst, double)
             print(
                 f"{config}: loss curves over {steps} steps differ by {single:.1e} in float32, "

@@ -19,7 +19,7 @@ from genlab.data import load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.curves import QUICK, Point, draw_curves, frechet_ratio
 from genlab.evaluation.measure import Yardstick, make_yardstick
-from genlab.evaluation.report import FIGURES, Report, report_from_json
+from genlab.evaluation.report import KNOWN_METRICS, Report, report_from_json
 from genlab.evaluation.table import (
     COST,
     HONESTY,
@@ -259,7 +259,7 @@ def as_text(comparison: Comparison) -> str:
 def _orders(comparison: Comparison, names: Sequence[str]) -> list[str]:
     """A line for each figure: its title, and the models from best to worst."""
     models, judges = comparison.rows[1:], list(comparison.yardstick.reference.judges)
-    return [f"{FIGURES[name].title}: {ranking(models, name, judges)}" for name in names]
+    return [f"{KNOWN_METRICS[name].title}: {ranking(models, name, judges)}" for name in names]
 
 
 def write_comparison(comparison: Comparison, out: Path) -> None:

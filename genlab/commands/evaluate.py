@@ -21,8 +21,8 @@ from genlab.evaluation.judges.features import check_measurable
 from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
 from genlab.evaluation.metrics.memorisation import closest_pairs, nearest
 from genlab.evaluation.reference import QUERIES
-from genlab.evaluation.report import Figure, Report, as_text, report_from_json
-from genlab.family import Bounds, Family, count_parameters
+from genlab.evaluation.report import Metric, Report, as_text, report_from_json
+from genlab.family import Family, HasLikelihood, count_parameters
 from genlab.files import make_writable, write_aside
 from genlab.runs.display import say
 from genlab.runs.folder import CONFIG, read_summary
@@ -136,11 +136,11 @@ def evaluate_family(
     started = perf_counter()
     images = sample_in_batches(family, reference.n, seed=seed, labels=labels)
     each = (perf_counter() - started) / reference.n
-    more = [Figure("parameters", count_parameters(family.networks))]
+    more = [Metric("parameters", count_parameters(family.networks))]
     if training_seconds is not None:
-        more.append(Figure("training_seconds", training_seconds))
-    more.append(Figure("sample_milliseconds", 1000 * each))
-    if isinstance(family, Bounds):
+        more.append(Metric("training_seconds", training_seconds))
+    more.append(Metric("sample_milliseconds", 1000 * each))
+    if isinstance(family, HasLikelihood):
         more += nats(family, reference.test, seed)
     return report_on(images, yardstick, name=name, seed=seed, labels=labels, more=more), images
 
@@ -203,7 +203,7 @@ def closest_pairs_sheet(evaluation: Evaluation, n: int = 36) -> Tensor:
     return torch.stack([generated, originals], dim=1).flatten(0, 1)
 
 
-def nats(family: Bounds, test: Dataset, seed: int = 0) -> list[Figure]:
+def nats(family: HasLikelihood, test: Dataset, seed: int = 0) -> list[Metric]:
     """The mean bound over test images, and its standard error; nothing for a model without a density."""
     images, labels = test.images[:NATS_IMAGES], test.labels[:NATS_IMAGES]
     generator = torch.Generator().manual_seed(seed)
@@ -212,7 +212,7 @@ def nats(family: Bounds, test: Dataset, seed: int = 0) -> list[Figure]:
     except GenlabError:  # trained with beta 0: an autoencoder
         return []
     error = bound.std().item() / len(bound) ** 0.5
-    return [Figure("nats", bound.mean().item(), error)]
+    return [Metric("nats", bound.mean().item(), error)]
 
 
 def training_seconds(run: Path) -> float | None:

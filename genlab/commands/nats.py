@@ -12,7 +12,7 @@ from genlab.commands.find import find_run
 from genlab.commands.sample import load
 from genlab.data import Dataset, load_dataset, to_signed
 from genlab.errors import GenlabError
-from genlab.family import Bounds
+from genlab.family import HasLikelihood
 from genlab.progress import bar
 
 IMAGES_AT_ONCE = 100
@@ -59,7 +59,7 @@ def nats(
     """
     path = find_run(target)
     family = load(path, checkpoint, overrides=overrides)
-    if not isinstance(family, Bounds):
+    if not isinstance(family, HasLikelihood):
         raise GenlabError(f"{path} cannot say how probable an image is: only a VAE can")
     k = [k] if isinstance(k, int) else list(k)
     wrong = next((each for each in k if type(each) is not int or not 1 <= each <= MAX_K), None)
@@ -73,7 +73,7 @@ def nats(
 
 
 @torch.no_grad()
-def bound_over(family: Bounds, test: Dataset, k: int, n: int, seed: int = 0) -> Bound:
+def bound_over(family: HasLikelihood, test: Dataset, k: int, n: int, seed: int = 0) -> Bound:
     """The bound at ``k`` codes over the first ``n`` images, behind a progress bar."""
     generator, each = torch.Generator(), []
     with bar(n, "images", what=f"bound at k = {k:,}", hidden=n * k <= IMAGES_AT_ONCE) as progress:

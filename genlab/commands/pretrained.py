@@ -16,7 +16,7 @@ from genlab.commands.evaluate import known_report
 from genlab.commands.find import SHIPPED, find_run
 from genlab.commands.sample import load
 from genlab.errors import GenlabError, did_you_mean
-from genlab.evaluation.report import Figure, Report, by_key
+from genlab.evaluation.report import Metric, Report, by_key
 from genlab.evaluation.table import Row
 from genlab.family import Family
 from genlab.files import size_in_bytes
@@ -89,7 +89,7 @@ def fair_bench(dataset: str) -> list[Row]:
         )
     values = json.loads((FAIR / f"{dataset}.json").read_text("utf-8"))
     measured = [measured_from_json(each) for each in values["measured"]]
-    floor = by_key(Figure(**figure) for figure in values["floor"])
+    floor = by_key(Metric(**figure) for figure in values["floor"])
     n = next(each.report.n for each in measured if each.report is not None)
     real = Report("real test images", dataset, n, 0, floor, floor)
     return [Row(real.name, [real]), *rows_of(measured)]

@@ -24,13 +24,13 @@ from genlab.evaluation.metrics.memorisation import memorisation, nearest
 from genlab.evaluation.metrics.precision_recall import manifold
 from genlab.evaluation.metrics.two_sample import two_sample_test
 from genlab.evaluation.reference import QUERIES, Reference, check_number, looks_needed, make_reference
-from genlab.evaluation.report import Figure, Key, Report, by_key, with_ratio
+from genlab.evaluation.report import Key, Metric, Report, by_key, with_ratio
 from genlab.progress import bar
 
 ENOUGH = 4 * FEATURES  # images for an extrapolation: its smallest part is a quarter of them
 
 
-def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) -> Iterator[Figure]:
+def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) -> Iterator[Metric]:
     """Yield the figures of generated images as they are computed.
 
     Args:
@@ -53,15 +53,15 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
         yield from _neighbours(seen, reference, kind)
         yield from _classes(seen, reference, kind, labels)
         test = two_sample_test(reference.training[kind].features, seen.features)
-        yield Figure("two_sample", test.accuracy, test.standard_error, kind)
+        yield Metric("two_sample", test.accuracy, test.standard_error, kind)
         if kind == reference.first:
             found = nearest(seen.features[:QUERIES], reference.every_training)
             memory = memorisation(found, reference.test_features)
-            yield Figure("closer_features", memory.closer, memory.closer_error, kind)
-            yield Figure("copied_features", memory.copied, memory.copied_error, kind)
+            yield Metric("closer_features", memory.closer, memory.closer_error, kind)
+            yield Metric("copied_features", memory.copied, memory.copied_error, kind)
     memory = memorisation(nearest(images[:QUERIES], reference.train.images), reference.test_pixels)
-    yield Figure("closer_pixels", memory.closer, memory.closer_error)
-    yield Figure("copied_pixels", memory.copied, memory.copied_error)
+    yield Metric("closer_pixels", memory.closer, memory.closer_error)
+    yield Metric("copied_pixels", memory.copied, memory.copied_error)
 
 
 def number_of_figures(reference: Reference, labels: Tensor | None = None) -> int:
@@ -70,36 +70,36 @@ def number_of_figures(reference: Reference, labels: Tensor | None = None) -> int
     return len(reference.judges) * each + 4
 
 
-def real_figures(reference: Reference) -> Iterator[Figure]:
+def real_figures(reference: Reference) -> Iterator[Metric]:
     """What real test images get: the floor, and the row of real data in a table."""
     index = reference.held_out
     yield from measure(reference.test.images[index], reference, reference.test.labels[index])
 
 
-def _distances(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Figure]:
+def _distances(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Metric]:
     real = reference.training[kind].features
 
     def to_real(features: Tensor) -> float:
         return frechet_distance(features, real)
 
-    yield Figure("frechet", to_real(seen.features), jackknife_error(to_real, seen.features), kind)
+    yield Metric("frechet", to_real(seen.features), jackknife_error(to_real, seen.features), kind)
     if reference.n >= ENOUGH:
         endless = frechet_without_bias(real, seen.features)
-        yield Figure("frechet_unbiased", endless.value, endless.standard_error, kind)
+        yield Metric("frechet_unbiased", endless.value, endless.standard_error, kind)
     kernel = kernel_distance(real, seen.features, subset_size=min(500, reference.n // 2))
-    yield Figure("kernel", kernel.value, kernel.standard_error, kind)
+    yield Metric("kernel", kernel.value, kernel.standard_error, kind)
 
 
-def _neighbours(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Figure]:
+def _neighbours(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Metric]:
     # The errors are those of the choice of generated images; that of the real ones is left out.
     four = manifold(reference.training[kind].features, seen.features)
-    yield Figure("precision", four.precision, _share_error(four.precision, reference.n), kind)
-    yield Figure("recall", four.recall, _share_error(four.recall, reference.n), kind)
-    yield Figure("density", four.density, four.density_error, kind)
-    yield Figure("coverage", four.coverage, _share_error(four.coverage, reference.n), kind)
+    yield Metric("precision", four.precision, _share_error(four.precision, reference.n), kind)
+    yield Metric("recall", four.recall, _share_error(four.recall, reference.n), kind)
+    yield Metric("density", four.density, four.density_error, kind)
+    yield Metric("coverage", four.coverage, _share_error(four.coverage, reference.n), kind)
 
 
-def _classes(seen: Seen, reference: Reference, kind: Kind, labels: Tensor | None) -> Iterator[Figure]:
+def _classes(seen: Seen, reference: Reference, kind: Kind, labels: Tensor | None) -> Iterator[Metric]:
     classes = reference.train.num_classes
     shares = class_shares(seen.answers, classes)
     real = class_shares(reference.training[kind].answers, classes)
@@ -107,11 +107,11 @@ def _classes(seen: Seen, reference: Reference, kind: Kind, labels: Tensor | None
     def to_real(answers: Tensor) -> float:
         return histogram_distance(class_shares(answers, classes), real)
 
-    yield Figure("histogram", to_real(seen.answers), jackknife_error(to_real, seen.answers), kind)
-    yield Figure("classes", classes_drawn(shares), None, kind)
+    yield Metric("histogram", to_real(seen.answers), jackknife_error(to_real, seen.answers), kind)
+    yield Metric("classes", classes_drawn(shares), None, kind)
     if labels is not None:
         right = conditional_accuracy(seen.answers, labels)
-        yield Figure("class_accuracy", right, _share_error(right, len(labels)), kind)
+        yield Metric("class_accuracy", right, _share_error(right, len(labels)), kind)
 
 
 def _share_error(share: float, n: int) -> float:
@@ -129,7 +129,7 @@ class Yardstick:
     """
 
     reference: Reference
-    floor: Mapping[Key, Figure]
+    floor: Mapping[Key, Metric]
 
     @property
     def real(self) -> Report:
@@ -196,7 +196,7 @@ def report_on(
     name: str,
     seed: int = 0,
     labels: Tensor | None = None,
-    more: Iterable[Figure] = (),
+    more: Iterable[Metric] = (),
 ) -> Report:
     """Measure images, behind a progress bar.
 
@@ -216,8 +216,8 @@ def report_on(
 
 
 def _counted(
-    figures: Iterator[Figure], reference: Reference, what: str, labels: Tensor | None = None
-) -> Iterator[Figure]:
+    figures: Iterator[Metric], reference: Reference, what: str, labels: Tensor | None = None
+) -> Iterator[Metric]:
     """The same figures behind a progress bar."""
     with bar(number_of_figures(reference, labels), "figures", what=what) as progress:
         for figure in figures:

@@ -9,11 +9,11 @@ from genlab.evaluation.judges.networks import Kind
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     """One measured number.
 
     Attributes:
-        name: a key of ``FIGURES``.
+        name: a key of ``KNOWN_METRICS``.
         value: as measured; fractions are in [0, 1].
         error: its standard error as far as the choice of images goes, None where none is known.
         judge: whose features or answers it was computed from, None for pixels.
@@ -46,7 +46,7 @@ class About:
     unit: str = ""
 
 
-FIGURES: Mapping[str, About] = {
+KNOWN_METRICS: Mapping[str, About] = {
     "frechet": About(
         "Fréchet distance",
         "low",
@@ -104,9 +104,9 @@ FIGURES: Mapping[str, About] = {
 }
 
 
-def printed(figure: Figure) -> str:
+def printed(figure: Metric) -> str:
     """The value and its error for people: ``4.9 ± 0.2``, with no digits that the error makes worthless."""
-    about = FIGURES[figure.name]
+    about = KNOWN_METRICS[figure.name]
     error = None if figure.error is None else figure.error * about.scale
     digits = about.digits
     if error is not None and 0 < error < inf:
@@ -138,8 +138,8 @@ class Report:
     dataset: str
     n: int
     seed: int
-    figures: Mapping[Key, Figure]
-    floor: Mapping[Key, Figure]
+    figures: Mapping[Key, Metric]
+    floor: Mapping[Key, Metric]
     notes: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -157,24 +157,24 @@ class Report:
 
 def report_from_json(values: Mapping[str, Any]) -> Report:
     """The report that ``as_json`` wrote."""
-    figures, floor = (by_key(Figure(**f) for f in values[part]) for part in ("figures", "floor"))
+    figures, floor = (by_key(Metric(**f) for f in values[part]) for part in ("figures", "floor"))
     notes = tuple(values.get("notes", ()))  # older files have none
     return Report(values["name"], values["dataset"], values["n"], values["seed"], figures, floor, notes)
 
 
-def by_key(figures: Iterable[Figure]) -> dict[Key, Figure]:
+def by_key(figures: Iterable[Metric]) -> dict[Key, Metric]:
     """Figures by name and judge."""
     return {(figure.name, figure.judge): figure for figure in figures}
 
 
-def with_ratio(figures: Mapping[Key, Figure], floor: Mapping[Key, Figure]) -> dict[Key, Figure]:
+def with_ratio(figures: Mapping[Key, Metric], floor: Mapping[Key, Metric]) -> dict[Key, Metric]:
     """The same, and before them each judge's Fréchet distance as a multiple of its floor."""
-    ratios: dict[Key, Figure] = {}
+    ratios: dict[Key, Metric] = {}
     for (name, judge), figure in figures.items():
         if name == "frechet":
             least = floor[name, judge].value
             error = None if figure.error is None else figure.error / least
-            ratios["frechet_ratio", judge] = Figure("frechet_ratio", figure.value / least, error, judge)
+            ratios["frechet_ratio", judge] = Metric("frechet_ratio", figure.value / least, error, judge)
     return {**ratios, **figures}
 
 
@@ -187,7 +187,7 @@ def as_text(report: Report) -> str:
         values = [printed(report.figures[key]) if key in report.figures else "" for key in keys]
         values += [""] * (len(judges) - len(values))
         real = [printed(report.floor[key]) for key in keys if key in report.floor]
-        rows.append((FIGURES[name].title, *values, " | ".join(real), FIGURES[name].best))
+        rows.append((KNOWN_METRICS[name].title, *values, " | ".join(real), KNOWN_METRICS[name].best))
     head = f"{report.name}: {report.n:,} images, seed {report.seed}, against {report.n:,} of {report.dataset}"
     notes = ["", *report.notes] if report.notes else []
     return "\n".join([head, "", *aligned(rows), *notes])

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 from scipy.stats import t as student
 
 from genlab.evaluation.judges.networks import Kind
-from genlab.evaluation.report import FIGURES, Figure, Key, Report, aligned, printed
+from genlab.evaluation.report import KNOWN_METRICS, Key, Metric, Report, aligned, printed
 
 QUALITY = ("frechet_ratio", "frechet_unbiased", "kernel", "precision", "recall", "density", "coverage")
 HONESTY = (
@@ -34,7 +34,7 @@ class Row:
     reports: Sequence[Report]
     refused: Sequence[str] = ()
 
-    def figure(self, key: Key) -> Figure | None:
+    def figure(self, key: Key) -> Metric | None:
         """Mean over the seeds and its standard error; of one seed, the figure as measured.
 
         Seeds that all give the same number, such as a number of parameters, state no error.
@@ -46,7 +46,7 @@ class Row:
             return found[0]
         values = [figure.value for figure in found]
         error = None if len(set(values)) == 1 else stdev(values) / sqrt(len(values))
-        return Figure(key[0], fmean(values), error, key[1])
+        return Metric(key[0], fmean(values), error, key[1])
 
 
 def markdown(rows: Sequence[Row], judge: Kind, names: Sequence[str]) -> str:
@@ -65,7 +65,7 @@ def _cells(
 ) -> list[list[str]]:
     """The titles, then a line per model."""
     columns = [key for name in names for key in ((name, judge), (name, None)) if _any(rows, key)]
-    titles = [FIGURES[name].title for name, _ in columns] or ["figures"]  # none where all are refused
+    titles = [KNOWN_METRICS[name].title for name, _ in columns] or ["figures"]  # none where all are refused
     lines = [["model", *titles]]
     for row in rows:
         cells = ["" if (figure := row.figure(key)) is None else printed(figure) for key in columns]
@@ -172,10 +172,10 @@ def _difference(better: Row, worse: Row, key: Key) -> tuple[float, float | None,
 def _badness(row: Row, key: Key) -> float:
     figure = row.figure(key)
     assert figure is not None
-    return -figure.value if FIGURES[key[0]].best == "high" else figure.value
+    return -figure.value if KNOWN_METRICS[key[0]].best == "high" else figure.value
 
 
 def explained(names: Sequence[str]) -> str:
     """A line for each figure: its title, what it says, which way is better."""
     ways: Mapping[str, str] = {"low": "lower is better", "high": "higher is better", "real": "best as real"}
-    return "\n".join(f"- {(a := FIGURES[name]).title}: {a.says} ({ways[a.best]})" for name in names)
+    return "\n".join(f"- {(a := KNOWN_METRICS[name]).title}: {a.says} ({ways[a.best]})" for name in names)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.family import Family, Finishes
+from genlab.family import Family, HasFinish
 from genlab.training.batches import Batch, batches, images_per_step, total_steps
 from genlab.training.distributed import agreed, average_gradients, average_values, whole_batch_noise
 from genlab.training.learning_rate import learning_rate
@@ -95,7 +95,7 @@ def train(
 
 def finish(state: TrainingState, dataset: Dataset) -> float:
     """What the family does once, after its last step, as it will be sampled; the seconds that took."""
-    if not isinstance(state.family, Finishes):
+    if not isinstance(state.family, HasFinish):
         return 0.0
     started = perf_counter()
     with state.averaged():

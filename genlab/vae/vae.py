@@ -261,7 +261,7 @@ class VAE:
         generator: torch.Generator | None = None,
         prior: Prior | None = None,
     ) -> Tensor:
-        """The negative ELBO, -log p(x|z) + KL(q(z|x) || p(z)), at one draw of z: see ``Bounds.nats``.
+        """The negative ELBO, -log p(x|z) + KL(q(z|x) || p(z)), at one draw of z: see ``HasLikelihood.nats``.
 
         The KL has weight 1 here, as it has in the bound; beta says how wide p(x|z) is:
         ``genlab.vae.likelihood``. Labels are ignored by an unconditional model. A model that binarises

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from genlab.family import Dial, Family, Turns
+from genlab.family import Dial, Family, HasDials
 
 NAME_WIDTH = "76px"
 
@@ -160,7 +160,7 @@ def dials_of(model: Family, without: Collection[str] = ()) -> dict[str, AnyContr
         model: any.
         without: names of dials that are to have none here.
     """
-    if not isinstance(model, Turns):
+    if not isinstance(model, HasDials):
         return {}
     return {dial.name: _control_for(dial) for dial in model.dials if dial.name not in without}
 

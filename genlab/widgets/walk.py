@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from genlab.errors import GenlabError
-from genlab.family import State, Turns, Walks
+from genlab.family import HasDials, State, Walks
 from genlab.plots import to_png
 from genlab.widgets.background import Background, WalkBar
 from genlab.widgets.controls import AnyControl, classes_in_turn, dials_of, in_a_row
@@ -45,7 +45,7 @@ class WalkExplorer(TimestepExplorer):
         if not isinstance(model, Walks):
             raise GenlabError(f"WalkExplorer needs a model that walks: it lacks {lacking(model, Walks)}")
         self.model, self.background = model, Background()
-        names = [dial.name for dial in model.dials] if isinstance(model, Turns) else []
+        names = [dial.name for dial in model.dials] if isinstance(model, HasDials) else []
         own = dials_of(model, without=elsewhere or ())
         self.dials = own | {name: control for name, control in (elsewhere or {}).items() if name in names}
         self._choose(seed, labels, None)

@@ -30,7 +30,7 @@ from genlab.commands.train import fit
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.measure import Yardstick
-from genlab.evaluation.report import FIGURES, as_text, report_from_json
+from genlab.evaluation.report import KNOWN_METRICS, as_text, report_from_json
 from genlab.family import count_parameters
 from genlab.runs.folder import SUMMARY
 from genlab.zoo import build, load_config
@@ -68,7 +68,7 @@ def test_a_run_from_end_to_end(folder: Path, tmp_path: Path) -> None:
     assert (report.name, report.dataset, report.n, report.seed) == ("vae", "digits", 100, 3)
     assert torch.equal(evaluation.images, sample(folder / "vae", 100, seed=3))
     names = {name for name, _ in report.figures}
-    assert names == FIGURES.keys() - {"class_accuracy", "frechet_unbiased"}  # no classes, few images
+    assert names == KNOWN_METRICS.keys() - {"class_accuracy", "frechet_unbiased"}  # no classes, few images
     assert report.figures["parameters", None].value == count_parameters(load(folder / "vae").networks)
     assert report.figures["training_seconds", None].value == training_seconds(folder / "vae")
     assert report.figures["sample_milliseconds", None].value > 0

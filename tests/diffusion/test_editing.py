@@ -11,7 +11,7 @@ from genlab.diffusion.editing import inpainting, noised_start
 from genlab.diffusion.samplers import ddim
 from genlab.diffusion.schedule import make_schedule, timestep_pairs
 from genlab.errors import GenlabError
-from trials.diffusion_oracles import SCHEDULES, SPACINGS, knowing, made_up, noise_of
+from tests.oracles.diffusion import SCHEDULES, SPACINGS, knowing, made_up, noise_of
 
 MLP = {"kind": "mlp", "hidden_dim": 8, "num_layers": 1}
 LEFT = (torch.arange(28) < 14).expand(28, 28)

@@ -28,7 +28,7 @@ from genlab.diffusion.schedule import (
     timestep_pairs,
 )
 from genlab.errors import GenlabError
-from trials.diffusion_oracles import (
+from tests.oracles.diffusion import (
     DETERMINISTIC,
     ORACLES,
     SCHEDULES,
@@ -66,7 +66,7 @@ def walk(
     return list(ddim(denoise, x, schedule, timestep_pairs(1000, n), eta=eta, generator=generator))
 
 
-# --- against others: all of it is in trials/diffusion_oracles.py ------------------------------
+# --- against others: all of it is in tests/oracles/diffusion.py ------------------------------
 
 
 NAMED = [

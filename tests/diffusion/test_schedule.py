@@ -16,7 +16,7 @@ from genlab.diffusion.schedule import (
     sigmoid_betas,
 )
 from genlab.errors import GenlabError
-from trials.diffusion_oracles import schedules_and_oracles
+from tests.oracles.diffusion import schedules_and_oracles
 
 NAMES: list[ScheduleName] = list(get_args(ScheduleName))
 CURVED = NAMES[:-1]

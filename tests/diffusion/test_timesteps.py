@@ -57,7 +57,7 @@ def test_they_are_those_of_diffusers_where_it_is_right(spacing: Spacing, n: int)
 
 
 def test_where_diffusers_is_wrong() -> None:
-    """If this fails, an excuse of trials/diffusion_oracles.py has gone.
+    """If this fails, an excuse of tests/oracles/diffusion.py has gone.
 
     Its next timestep is t - T // N, whatever comes next in its own list: not the same where N does not
     divide T, and for linspace seldom. And np.arange(T, 0, -T / N) has at times one too many.

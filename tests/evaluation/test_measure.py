@@ -12,14 +12,14 @@ from genlab.evaluation.corruptions import add_noise
 from genlab.evaluation.judges.networks import Judge, Kind
 from genlab.evaluation.measure import ENOUGH, measure, number_of_figures, real_figures
 from genlab.evaluation.reference import Reference, make_reference
-from genlab.evaluation.report import FIGURES, Figure, Key, by_key, with_ratio
+from genlab.evaluation.report import KNOWN_METRICS, Key, Metric, by_key, with_ratio
 
 KINDS: tuple[Kind, ...] = ("plain", "residual")
 
 
 def figures(
     images: torch.Tensor, reference: Reference, labels: torch.Tensor | None = None
-) -> dict[Key, Figure]:
+) -> dict[Key, Metric]:
     return by_key(measure(images, reference, labels))
 
 
@@ -30,7 +30,7 @@ def real(reference: Reference) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def floor(reference: Reference) -> dict[Key, Figure]:
+def floor(reference: Reference) -> dict[Key, Metric]:
     return by_key(real_figures(reference))
 
 
@@ -41,7 +41,7 @@ def test_all_names_are_known_and_their_number_is_foretold(
     labels = reference.test.labels[reference.held_out] if labelled else None
     found = list(measure(real, reference, labels))
     assert len(found) == number_of_figures(reference, labels)
-    assert {figure.name for figure in found} <= set(FIGURES)
+    assert {figure.name for figure in found} <= set(KNOWN_METRICS)
     assert len(by_key(found)) == len(found)
     assert ("class_accuracy" in {figure.name for figure in found}) is labelled
 
@@ -58,7 +58,7 @@ def test_enough_images_give_one_more_figure(
 
 
 def test_real_images_get_the_floor_and_ratio_1(
-    reference: Reference, real: torch.Tensor, floor: Mapping[Key, Figure]
+    reference: Reference, real: torch.Tensor, floor: Mapping[Key, Metric]
 ) -> None:
     again = with_ratio(figures(real, reference, reference.test.labels[reference.held_out]), floor)
     assert {key: figure for key, figure in again.items() if key[0] != "frechet_ratio"} == floor
@@ -71,7 +71,7 @@ def test_real_images_get_the_floor_and_ratio_1(
 
 
 def test_order_makes_no_difference(
-    reference: Reference, real: torch.Tensor, floor: Mapping[Key, Figure]
+    reference: Reference, real: torch.Tensor, floor: Mapping[Key, Metric]
 ) -> None:
     """Except to who is in which fold and which subset: chance, by the error that is stated."""
     order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
@@ -83,7 +83,7 @@ def test_order_makes_no_difference(
 
 
 def test_bytes_and_floats_get_the_same(
-    reference: Reference, real: torch.Tensor, floor: Mapping[Key, Figure]
+    reference: Reference, real: torch.Tensor, floor: Mapping[Key, Metric]
 ) -> None:
     for key, figure in figures(real / 255, reference).items():
         if key[0] != "two_sample":
@@ -92,7 +92,7 @@ def test_bytes_and_floats_get_the_same(
 
 
 def test_noise_makes_everything_worse(
-    reference: Reference, real: torch.Tensor, floor: Mapping[Key, Figure]
+    reference: Reference, real: torch.Tensor, floor: Mapping[Key, Metric]
 ) -> None:
     a_little, a_lot = (
         figures(add_noise(real / 255, level, torch.Generator().manual_seed(0)), reference)
@@ -107,7 +107,7 @@ def test_noise_makes_everything_worse(
 
 
 def test_copies_are_caught_and_not_by_the_frechet_distance(
-    reference: Reference, floor: Mapping[Key, Figure]
+    reference: Reference, floor: Mapping[Key, Metric]
 ) -> None:
     chosen = torch.randperm(len(reference.train), generator=torch.Generator().manual_seed(5))[: reference.n]
     copies = figures(reference.train.images[chosen], reference)

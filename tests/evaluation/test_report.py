@@ -9,9 +9,9 @@ import pytest
 from genlab.evaluation.judges.networks import Kind
 from genlab.evaluation.measure import Yardstick
 from genlab.evaluation.report import (
-    FIGURES,
-    Figure,
+    KNOWN_METRICS,
     Key,
+    Metric,
     Report,
     as_text,
     by_key,
@@ -20,22 +20,22 @@ from genlab.evaluation.report import (
     with_ratio,
 )
 
-MORE = [Figure("nats", 101.23, 0.5), Figure("parameters", 1234567), Figure("training_seconds", 60.0)]
+MORE = [Metric("nats", 101.23, 0.5), Metric("parameters", 1234567), Metric("training_seconds", 60.0)]
 
 
-def both(name: str, a: float, b: float, error: float | None = 0.01) -> list[Figure]:
-    return [Figure(name, a, error, "plain"), Figure(name, b, error, "residual")]
+def both(name: str, a: float, b: float, error: float | None = 0.01) -> list[Metric]:
+    return [Metric(name, a, error, "plain"), Metric(name, b, error, "residual")]
 
 
-FLOOR = by_key([*both("frechet", 2, 4), *both("precision", 0.9, 0.91), Figure("copied_pixels", 0.01, 0.001)])
+FLOOR = by_key([*both("frechet", 2, 4), *both("precision", 0.9, 0.91), Metric("copied_pixels", 0.01, 0.001)])
 FIGURES_OF_ONE = with_ratio(
     by_key(
         [
             *both("frechet", 3, 5, 0.5),
             *both("precision", 0.8, 0.81),
             *both("class_accuracy", 1, 0.99),
-            Figure("copied_features", 0.02, None, "plain"),
-            Figure("copied_pixels", 0.03, 0.002),
+            Metric("copied_features", 0.02, None, "plain"),
+            Metric("copied_pixels", 0.03, 0.002),
         ]
     ),
     FLOOR,
@@ -53,7 +53,7 @@ def test_the_ratio_is_the_distance_over_its_floor() -> None:
     assert next(iter(FIGURES_OF_ONE)) == ("frechet_ratio", "plain")
     own = with_ratio(FLOOR, FLOOR)
     assert own["frechet_ratio", "plain"].value == 1
-    unknown: Mapping[Key, Figure] = by_key(both("frechet", 3, 5, None))
+    unknown: Mapping[Key, Metric] = by_key(both("frechet", 3, 5, None))
     assert with_ratio(unknown, FLOOR)["frechet_ratio", "residual"].error is None
 
 
@@ -69,8 +69,8 @@ def test_text_has_a_line_for_every_figure(report: Report) -> None:
     names = list(dict.fromkeys(name for name, _ in report.figures))
     assert len(lines) == len(names)
     for name, line in zip(names, lines, strict=True):
-        assert line.startswith(f"{FIGURES[name].title}  ")
-        assert line.endswith(f"  {FIGURES[name].best}")
+        assert line.startswith(f"{KNOWN_METRICS[name].title}  ")
+        assert line.endswith(f"  {KNOWN_METRICS[name].best}")
         for key, figure in report.figures.items():
             assert key[0] != name or printed(figure) in line
         real = [printed(report.floor[key]) for key in report.floor if key[0] == name]

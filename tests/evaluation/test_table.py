@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import ttest_ind
 
 from genlab.evaluation.judges.networks import Kind
-from genlab.evaluation.report import FIGURES, Figure, Report, by_key
+from genlab.evaluation.report import KNOWN_METRICS, Metric, Report, by_key
 from genlab.evaluation.table import (
     COST,
     HONESTY,
@@ -35,7 +35,7 @@ def row(
     """A model with one value per seed and judge; the same for both judges if one is left out."""
     reports: list[Report] = []
     for values in zip(plain, plain if residual is None else residual, strict=True):
-        figures = by_key(Figure(figure, v, error, kind) for v, kind in zip(values, KINDS, strict=True))
+        figures = by_key(Metric(figure, v, error, kind) for v, kind in zip(values, KINDS, strict=True))
         reports.append(Report(name, "digits", 100, len(reports), figures, {}))
     return Row(name, reports)
 
@@ -58,7 +58,7 @@ def test_mean_and_standard_error_are_numpys() -> None:
 
 def test_of_one_seed_it_is_the_figure_as_measured() -> None:
     one = row("a", [3.0], error=0.125)
-    assert one.figure(("kernel", "plain")) == Figure("kernel", 3.0, 0.125, "plain")
+    assert one.figure(("kernel", "plain")) == Metric("kernel", 3.0, 0.125, "plain")
     assert one.figure(("recall", "plain")) is None
     assert Row("a", [], ["NaN"]).figure(("kernel", "plain")) is None
 
@@ -177,7 +177,7 @@ def test_several_seeds_with_one_value_are_not_told_to_take_several_seeds() -> No
 
 
 def test_seeds_that_all_agree_state_no_error() -> None:
-    assert row("a", [7.0, 7.0, 7.0]).figure(("kernel", "plain")) == Figure("kernel", 7.0, None, "plain")
+    assert row("a", [7.0, 7.0, 7.0]).figure(("kernel", "plain")) == Metric("kernel", 7.0, None, "plain")
 
 
 def test_one_model_or_none() -> None:
@@ -240,7 +240,7 @@ def test_every_figure_is_explained() -> None:
     lines = explained([*QUALITY, *COST]).split("\n")
     assert len(lines) == len(QUALITY) + len(COST)
     for name, line in zip([*QUALITY, *COST], lines, strict=True):
-        assert line.startswith(f"- {FIGURES[name].title}: ")
+        assert line.startswith(f"- {KNOWN_METRICS[name].title}: ")
     assert "(higher is better)" in explained(["recall"])
     assert "(lower is better)" in explained(["kernel"])
     assert "(best as real)" in explained(["copied_pixels"])

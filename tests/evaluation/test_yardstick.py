@@ -9,7 +9,7 @@ from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.networks import Judge, Kind
 from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
-from genlab.evaluation.report import Figure
+from genlab.evaluation.report import Metric
 
 Digits = tuple[Dataset, Dataset]
 
@@ -25,7 +25,7 @@ def test_real_images_are_at_their_floor(yardstick: Yardstick) -> None:
 
 def test_what_is_known_already_comes_last(yardstick: Yardstick) -> None:
     images = torch.rand(100, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    more = [Figure("parameters", 12), Figure("nats", 99.5, 0.5)]
+    more = [Metric("parameters", 12), Metric("nats", 99.5, 0.5)]
     report = report_on(images, yardstick, name="noise", seed=7, more=more)
     assert list(report.figures.values())[-2:] == more
     assert (report.name, report.dataset, report.n, report.seed) == ("noise", "digits", 100, 7)
@@ -71,8 +71,8 @@ def test_a_judge_that_guesses_is_noted_in_the_report(
     digits: Digits, yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     floor = dict(yardstick.floor)
-    floor["class_accuracy", "plain"] = Figure("class_accuracy", 0.99, None, "plain")
-    floor["class_accuracy", "residual"] = Figure("class_accuracy", 0.1, None, "residual")
+    floor["class_accuracy", "plain"] = Metric("class_accuracy", 0.99, None, "plain")
+    floor["class_accuracy", "residual"] = Metric("class_accuracy", 0.1, None, "residual")
     doubtful = replace(yardstick, floor=floor)
     [note] = doubtful.real.notes
     assert note.startswith("Warning: the residual judge is right on 10% of 100 test images")

@@ -96,7 +96,9 @@ def test_cells_are_short(notebook: Any) -> None:
 
 
 def test_the_set_up_cell_comes_first_and_is_the_scripts(notebook: Any) -> None:
-    spec = importlib.util.spec_from_file_location("execute_notebooks", FOLDER / "execute.py")
+    spec = importlib.util.spec_from_file_location(
+        "execute_notebooks", project_dir() / "tools" / "execute_notebooks.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)

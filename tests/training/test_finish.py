@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from genlab.commands.sample import load
 from genlab.commands.train import fit, resume
 from genlab.data import Dataset, load_dataset, to_signed
-from genlab.family import Finishes
+from genlab.family import HasFinish
 from genlab.runs.checkpoint import AVERAGED, NETWORKS, read_checkpoint, saved_steps
 from genlab.runs.folder import CHECKPOINTS, RunFolder
 from genlab.training.loop import train
@@ -129,7 +129,7 @@ def whole(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("fitted") / "run"
     family, _ = fit(config_for(), digits, folder)
     assert isinstance(family, VAE)
-    assert isinstance(family, Finishes)
+    assert isinstance(family, HasFinish)
     return folder, family
 
 

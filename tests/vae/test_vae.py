@@ -9,7 +9,7 @@ from torch.distributions import kl_divergence as reference_kl
 
 from genlab.data import Dataset, load_dataset, to_signed, to_unit
 from genlab.errors import GenlabError
-from genlab.family import Bounds, Decodes, Finishes
+from genlab.family import Decodes, HasFinish, HasLikelihood
 from genlab.vae import VAE, VAEConfig
 from genlab.vae.config import MLPConfig
 from genlab.vae.loss import Output, Reconstruction, reconstruction_loss
@@ -211,8 +211,8 @@ def test_labels_on_an_unconditional_model_and_wrong_ones_are_refused(labels: tor
 def test_it_speaks_the_protocols() -> None:
     family = small()
     assert isinstance(family, Decodes)
-    assert isinstance(family, Finishes)
-    assert isinstance(family, Bounds)
+    assert isinstance(family, HasFinish)
+    assert isinstance(family, HasLikelihood)
 
 
 # --- every kind -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The bad data of trials/bad_folders.py is refused in one line, and nothing is written."""
+"""The bad data of tests/cases/bad_folders.py is refused in one line, and nothing is written."""
 
 import importlib.util
 import sys

@@ -1,6 +1,6 @@
 """The command line in float64: rounding is then too small to be seen in a loss.
 
-    python -m trials.double_precision train --config vae ...
+    python -m tests.oracles.double_precision train --config vae ...
 
 Two ways to add up the same gradients round differently. In float32 that shows now and then: a unit
 that just touches zero is on in one run and off in the other, and Adam turns even the smallest first

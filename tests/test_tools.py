@@ -25,7 +25,9 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("execute_notebooks", FOLDER / "execute.py")
+    spec = importlib.util.spec_from_file_location(
+        "execute_notebooks", project_dir() / "tools" / "execute_notebooks.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,6 +1,6 @@
 """Schedules and samplers of diffusion against diffusers, state by state.
 
-    python -m trials.diffusion_oracles
+    python -m tests.oracles.diffusion
 
 A row per schedule, sampler and spacing, a column per step count; a cell is the largest difference that
 any pixel has from the oracle's, in any state of the walk, both in float64. Then the same in float32, in

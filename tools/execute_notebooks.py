@@ -4,9 +4,9 @@ For each notebook: write the set-up cell (the same in all), execute on a clean k
 outputs in the form in which they are committed: no widget state, small pictures, progress bars as
 their last line, no machine's paths or kernel names. Cell ids stay as they are.
 
-    python notebooks/execute.py                 the whole series, in place
-    python notebooks/execute.py 01 03           some of it
-    python notebooks/execute.py --set-up-only   write the set-up cell, tidy, run nothing
+    python tools/execute_notebooks.py                 the whole series, in place
+    python tools/execute_notebooks.py 01 03           some of it
+    python tools/execute_notebooks.py --set-up-only   write the set-up cell, tidy, run nothing
 """
 
 import base64
@@ -25,7 +25,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 SET_UP_TAG = "genlab-set-up"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

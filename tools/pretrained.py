@@ -1,9 +1,9 @@
 r"""How the models that come with the package were made, and what is measured of them.
 
-    python benchmarks/pretrained.py train gan-mnist      trains runs/pretrained/gan-mnist (all six: hours)
-    python benchmarks/pretrained.py ship gan-mnist       exports it, measures the copy, draws its sheet
-    python benchmarks/pretrained.py table                writes the table, benchmarks/pretrained/README.md
-    python benchmarks/pretrained.py steps mnist          8 steps of the sampler against 50
+    python tools/pretrained.py train gan-mnist      trains runs/pretrained/gan-mnist (all six: hours)
+    python tools/pretrained.py ship gan-mnist       exports it, measures the copy, draws its sheet
+    python tools/pretrained.py table                writes the table, benchmarks/results/pretrained/README.md
+    python tools/pretrained.py steps mnist          8 steps of the sampler against 50
 
 What is measured is the copy in half precision, by both judges, with as many images as there are test
 images; and with fewer images the run it was copied from beside it, to see that nothing was lost.
@@ -27,7 +27,7 @@ from genlab.commands.pretrained import load_pretrained, pretrained_names
 from genlab.commands.sample import sample_in_batches
 from genlab.data import load_dataset
 from genlab.errors import did_you_mean
-from genlab.evaluation.report import FIGURES, Report, printed
+from genlab.evaluation.report import KNOWN_METRICS, Report, printed
 from genlab.files import size_in_bytes, write_aside
 from genlab.runs.folder import read_summary
 
@@ -43,7 +43,7 @@ COMMANDS = {
     )
     for name in [f"{family}-{dataset}"]
 }
-FOLDER = Path(__file__).parent / "pretrained"
+FOLDER = Path(__file__).parent.parent / "benchmarks" / "results" / "pretrained"
 FEW = 1000  # images, where two things are compared with each other
 PER_CLASS = 10
 SHOWN = ("frechet_ratio", "precision", "recall", "coverage", "class_accuracy", "copied_features")
@@ -117,12 +117,20 @@ def steps(
 @app.command()
 def table() -> None:
     """Write the table of all that ship, as it was measured."""
-    titles = ["model", "MB", "weights", "N", *(FIGURES[name].title for name in SHOWN), "trained", "command"]
+    titles = [
+        "model",
+        "MB",
+        "weights",
+        "N",
+        *(KNOWN_METRICS[name].title for name in SHOWN),
+        "trained",
+        "command",
+    ]
     lines = [titles, ["---"] * len(titles)]
     for name in pretrained_names():
         summary, report = read_summary(SHIPPED / name), known_report(SHIPPED / name)
         if report is None:
-            raise SystemExit(f"{name} is not measured yet: python benchmarks/pretrained.py ship {name}")
+            raise SystemExit(f"{name} is not measured yet: python tools/pretrained.py ship {name}")
 
         lines.append([
             name,
@@ -141,7 +149,7 @@ def table() -> None:
 
 INTRODUCTION = """# The models that come with the package
 
-Written by `python benchmarks/pretrained.py table`. Figures are of the weights as they ship, in half
+Written by `python tools/pretrained.py table`. Figures are of the weights as they ship, in half
 precision, by two judges (plain \\| residual): `genlab evaluate NAME` measures them again. {total:.1f} MB
 in all. Minutes are those of a clock, beside another training on the same two cores and pauses included.
 The pictures beside this file hold ten images of every class, not chosen, and on their right ten real test

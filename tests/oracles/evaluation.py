@@ -1,6 +1,6 @@
 """The figures of evaluation against torchmetrics, brute force and the case without a difference.
 
-    python -m trials.evaluation_oracles
+    python -m tests.oracles.evaluation
 
 On what a shipped judge sees of real images (MNIST where it is here, else digits). Prints a line per
 figure: ours, the oracle's, the relative difference; then what each says where there is nothing to find.
