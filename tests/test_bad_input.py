@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from genlab.errors import GenlabError
-from tests.cases.answer import KINDS, Case, answer
+from tests.cases.answer import KINDS, Case, answer, snapshot
 from tests.cases.bad_configs import CASES as CONFIGS
 
 EVERY = [(kind, name, case) for kind, cases in KINDS.items() for name, case in cases.items()]
