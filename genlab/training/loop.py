@@ -1,21 +1,22 @@
-"""The training loop: a plain generator that trains any family and yields one record a step.
+"""The training loop: one step that trains any family, and a generator that repeats it.
 
-The command line wraps it in a progress bar, a notebook draws while it iterates, a test stops where
-it likes. It learns from the family only which network to step on which loss, and in what order.
+``step`` is the textbook. ``train`` makes the same step with all that a real run adds (accumulated batches,
+several processes, clipping, a learning rate that changes, mixed precision, averaged weights) and yields one
+record each. It learns from the family only which network to step on which loss, and in what order.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from time import perf_counter
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.family import Family, HasFinish
+from genlab.family import Family, HasFinish, Loss
 from genlab.training.batches import Batch, batches, images_per_step, total_steps
 from genlab.training.distributed import agreed, average_gradients, average_values, whole_batch_noise
 from genlab.training.learning_rate import learning_rate
@@ -24,9 +25,27 @@ from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 
 
+def step(
+    family: Family, optimisers: Mapping[str, torch.optim.Optimizer], images: Tensor, labels: Tensor
+) -> None:
+    """One step of every network, in the order in which the family yields its losses.
+
+    Args:
+        family: its networks are changed in place.
+        optimisers: one per network, by name.
+        images, labels: (N, 1, 28, 28) in [-1, 1], and int64 (N,).
+    """
+    for loss in family.losses(images, labels):
+        weights = list(family.networks[loss.network].parameters())
+        optimisers[loss.network].zero_grad()
+        # `inputs`: a generator's loss runs through the discriminator and must leave no gradient there.
+        loss.value.backward(inputs=weights)
+        optimisers[loss.network].step()
+
+
 @dataclass(frozen=True)
 class Step:
-    """What one step of training did.
+    """The record of one step of training.
 
     Attributes:
         step: 1 for the first.
@@ -55,6 +74,9 @@ def train(
     and goes on later from its ``state``. Only ``config.max_seconds`` asks the clock, and only how many
     steps are made depends on it: the step in which the seconds run out is the last.
 
+    Between two steps the networks compute in float32. They are in train mode until this generator ends or is
+    closed, and in eval mode after it.
+
     Args:
         family: the model; its networks move to the accelerator's device.
         dataset: a split, whole.
@@ -75,12 +97,12 @@ def train(
     data = batches(dataset.to(state.accelerator.device), config, state.step + 1)
 
     family.networks.train()
-    with _autocast(state):
+    try:
         while not state.is_over(total, config):
             started = perf_counter()
             rate = learning_rate(state.step + 1, total, config)
-            with whole_batch_noise():
-                logged = _make_step(state, next(data), config, rate)
+            with state.mixed_precision(), whole_batch_noise():
+                logged = full_step(state, next(data), config, rate)
             if state.ema is not None:
                 state.ema.update()
             state.step += 1
@@ -91,6 +113,8 @@ def train(
             epoch = state.step * images_per_step(config) / len(dataset)
             yield Step(state.step, epoch, logged, state.seconds)
             restore_torch_random_state(state.random)
+    finally:
+        family.networks.eval()
 
 
 def finish(state: TrainingState, dataset: Dataset) -> float:
@@ -98,61 +122,53 @@ def finish(state: TrainingState, dataset: Dataset) -> float:
     if not isinstance(state.family, HasFinish):
         return 0.0
     started = perf_counter()
-    with state.averaged():
+    with state.mixed_precision(), state.averaged():
         state.family.finish(dataset)
     if state.ema is not None:
         state.ema.take_buffers()
     return agreed(perf_counter() - started)
 
 
-def _make_step(
+def full_step(
     state: TrainingState, parts: Sequence[Batch], config: TrainConfig, rate: float
 ) -> dict[str, float]:
-    """Step each network once, on its loss averaged over the batches, and return what was logged."""
+    """``step`` with all that a real run adds; returns the means of what the family logged.
+
+    Each network steps once, on its loss averaged over several batches (gradient accumulation) and over all
+    processes.
+    """
     if state.step < config.half_size_steps:
         parts = [(F.avg_pool2d(images, 2), labels) for images, labels in parts]
     running = [state.family.losses(images, labels) for images, labels in parts]
     logged: dict[str, float] = {}
     for first in running[0]:
-        optimiser = state.optimisers[first.network]
-        parameters = list(state.family.networks[first.network].parameters())
+        network = first.network
+        optimiser, weights = state.optimisers[network], list(state.family.networks[network].parameters())
         optimiser.zero_grad()
-        values = []
-        for loss in chain([first], (next(losses) for losses in running[1:])):
-            # `inputs` keeps a loss off the other networks: a generator's loss runs through the
-            # discriminator, and must leave no gradient there.
-            state.accelerator.backward(loss.value / len(parts), inputs=parameters)
-            values.append(torch.stack([loss.value.detach(), *loss.logged.values()]))
-        value, *means = average_values(torch.stack(values).mean(0).unbind())
-        if not torch.isfinite(torch.tensor(value)):
+        values = [_backward(state, first, weights, len(parts))]
+        for losses in running[1:]:  # one after the other, so that only one batch's graph is in memory
+            values.append(_backward(state, next(losses), weights, len(parts)))
+        mean, *means = average_values(torch.stack(values).mean(0).unbind())
+        if not math.isfinite(mean):
             raise TrainingDiverged(
-                f"the loss of the {first.network} became {value} in step {state.step + 1}: "
+                f"the loss of the {network} became {mean} in step {state.step + 1}: "
                 "lower train.lr or set train.clip_grad_norm"
             )
-        average_gradients(parameters)
+        average_gradients(weights)
         if config.clip_grad_norm is not None:
             state.accelerator.unscale_gradients(optimiser)
-            torch.nn.utils.clip_grad_norm_(parameters, config.clip_grad_norm)
+            torch.nn.utils.clip_grad_norm_(weights, config.clip_grad_norm)
         for group in optimiser.param_groups:
-            group["lr"] = rate * config.lr_factors.get(first.network, 1.0)
+            group["lr"] = rate * config.lr_factors.get(network, 1.0)
         optimiser.step()
         logged |= dict(zip(first.logged, means, strict=True))
     return logged
 
 
-@contextmanager
-def _autocast(state: TrainingState) -> Iterator[None]:
-    """The networks compute in the precision asked for, inside the ``with`` block and nowhere else."""
-    networks = list(state.family.networks.values())
-    for network in networks:
-        # "Evaluation" is accelerate's word for: precision yes, DistributedDataParallel no.
-        state.accelerator.prepare_model(network, evaluation_mode=True)
-    try:
-        yield
-    finally:
-        for network in networks:  # accelerate has laid its `forward` over that of the class
-            vars(network).pop("forward", None)
-            vars(network).pop("_original_forward", None)
+def _backward(state: TrainingState, loss: Loss, weights: Sequence[Tensor], parts: int) -> Tensor:
+    """Add one batch's share to the gradients; returns its loss and what it logged, detached, in a row."""
+    state.accelerator.backward(loss.value / parts, inputs=weights)
+    return torch.stack([loss.value.detach(), *loss.logged.values()])
 
 
 def check_labels(family: Family, dataset: Dataset) -> None:

@@ -1,13 +1,14 @@
 """Everything that decides how a run goes on: what training changes and a checkpoint holds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState
-from torch import Tensor
+from torch import Tensor, nn
 
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family
@@ -58,10 +59,31 @@ class TrainingState:
             rate = config.lr * config.lr_factors.get(name, 1.0)
             adam = torch.optim.Adam(network.parameters(), lr=rate, betas=config.adam_betas, fused=True)
             self.optimisers[name] = self.accelerator.prepare_optimizer(adam)
+        self._forwards = {name: self._in_precision(network) for name, network in family.networks.items()}
         self.ema = None if config.ema_decay is None else EMA(family.networks, config.ema_decay)
         self.step = 0
         self.seconds = 0.0
         self.random: list[Tensor] | None = None
+
+    def _in_precision(self, network: nn.Module) -> Callable[..., Any] | None:
+        """The network's forward under accelerate's autocast; None where the precision is float32."""
+        # "Evaluation" is accelerate's word for: precision yes, DistributedDataParallel no.
+        self.accelerator.prepare_model(network, evaluation_mode=True)
+        vars(network).pop("_original_forward", None)
+        forward: Callable[..., Any] | None = vars(network).pop("forward", None)
+        return forward
+
+    @contextmanager
+    def mixed_precision(self) -> Iterator[None]:
+        """The networks compute in the precision asked for, inside the ``with`` block and nowhere else."""
+        wrapped = [(self.family.networks[name], f) for name, f in self._forwards.items() if f is not None]
+        for network, forward in wrapped:
+            vars(network)["forward"] = forward  # lies over that of the class
+        try:
+            yield
+        finally:
+            for network, _ in wrapped:
+                vars(network).pop("forward", None)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

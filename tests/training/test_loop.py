@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import pytest
@@ -10,9 +10,10 @@ from genlab.config import Settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Loss
+from genlab.training import loop
 from genlab.training.batches import total_steps
 from genlab.training.ema import warmed_up
-from genlab.training.loop import Step, TrainingDiverged, train
+from genlab.training.loop import Step, TrainingDiverged, full_step, train
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 from genlab.zoo import build, load_config
@@ -244,11 +245,41 @@ def test_every_epoch_has_its_own_order_and_every_image(dataset: Dataset) -> None
     assert not torch.equal(first, second)
 
 
-def test_networks_are_in_train_mode(dataset: Dataset) -> None:
+def test_networks_are_in_train_mode_until_training_ends(dataset: Dataset) -> None:
     family = Quadratic()
     family.networks.eval()
-    next(train(family, dataset, TrainConfig(batch_size=8)))
+    steps = train(family, dataset, TrainConfig(batch_size=8))
+    next(steps)
     assert family.networks["a"].training
+    steps.close()
+    assert not family.networks["a"].training
+
+
+def test_between_steps_the_networks_compute_in_float32(dataset: Dataset) -> None:
+    family = build(load_config("gan-small"))
+    steps = train(family, dataset, TrainConfig(batch_size=8, mixed_precision="bf16"))
+    next(steps)  # the generator is alive, as after a `break`
+    assert family.networks["generator"](torch.zeros(2, 20)).dtype == torch.float32
+    steps.close()
+    assert "forward" not in vars(family.networks["generator"])
+
+
+@pytest.mark.parametrize("name", ["vae-small", "gan-small", "diffusion-mlp"])
+def test_the_textbook_step_and_the_full_one_give_the_same_weights(name: str, dataset: Dataset) -> None:
+    config = load_config(name, {"train.batch_size": 8})
+    textbook, full = build(config), build(config)
+    optimisers = {
+        key: torch.optim.Adam(network.parameters(), config.train.lr, config.train.adam_betas, fused=True)
+        for key, network in textbook.networks.items()
+    }
+    state = TrainingState(full, config.train)
+    for images, labels in islice(dataset.batches(8), 3):
+        random = torch.get_rng_state()
+        loop.step(textbook, optimisers, images, labels)
+        torch.set_rng_state(random)
+        full_step(state, [(images, labels)], config.train, config.train.lr)
+    for name, weight in textbook.networks.state_dict().items():
+        assert torch.equal(weight, full.networks.state_dict()[name]), name
 
 
 def test_stopping_early_leaves_the_model_as_it_is(dataset: Dataset) -> None:
