@@ -27,9 +27,9 @@ from genlab.runs.folder import (
     read_summary,
     refuse_existing,
 )
-from genlab.runs.session import finished, train_session, watched, writes
-from genlab.training.batches import check_shares, total_steps
-from genlab.training.loop import Step, check_labels, train
+from genlab.runs.session import train_session, writes
+from genlab.training.batches import check_shares
+from genlab.training.loop import Step, check_labels
 from genlab.training.state import TrainingState
 from genlab.training.validation import hold_out
 from genlab.zoo import Config, build, load_config
@@ -76,21 +76,14 @@ def fit(
     family = build(config)
     # Before there is a folder that a corrected retry would run into:
     check_labels(family, dataset)
-    part, _ = hold_out(dataset, config.train.validation_images)
-    check_shares(part, config.train)
-    state = TrainingState(family, config.train)
+    data, held_out = hold_out(dataset, config.train.validation_images)
+    check_shares(data, config.train)
+    state, folder = TrainingState(family, config.train), None
     if run is not None:
         summary = _summary(config, dataset, family, data_root)
         folder = RunFolder.create(Path(run), config, summary) if writes() else RunFolder(Path(run))
-        with folder if writes() else nullcontext():
-            return family, _train_in(folder, state, dataset, config, live_plot)
-    with finished(state):
-        history: list[Step] = []
-        steps = train(family, part, config.train, state=state)
-        total, limit = total_steps(part, config.train), config.train.max_seconds
-        for step in watched(steps, history, 0, total, limit, live_plot):
-            history.append(step)
-    return family, history
+    with folder if folder is not None and writes() else nullcontext():
+        return family, _train(folder, state, data, held_out, config, live_plot)
 
 
 def resume(
@@ -148,7 +141,8 @@ def resume(
                 f"{path / CHECKPOINTS} is empty, though {summary['steps']} steps were saved there: "
                 "bring the checkpoints back, or train a new run"
             )
-        return family, _train_in(folder, state, dataset, config, live_plot)
+        data, held_out = hold_out(dataset, config.train.validation_images)
+        return family, _train(folder, state, data, held_out, config, live_plot)
 
 
 def fit_or_load(
@@ -178,13 +172,18 @@ def fit_or_load(
     raise GenlabError(f"{run} and a thousand folders beside it hold other runs: delete some")
 
 
-def _train_in(
-    folder: RunFolder, state: TrainingState, dataset: Dataset, config: Config, live_plot: bool | None
+def _train(
+    folder: RunFolder | None,
+    state: TrainingState,
+    data: Dataset,
+    held_out: Dataset,
+    config: Config,
+    live_plot: bool | None,
 ) -> list[Step]:
     def draw_sheet() -> bytes:
         return plots.to_png(plots.grid(sample_sheet(state.family)), scale=2)
 
-    return train_session(folder, state, dataset, config, config.train, draw_sheet, live_plot)
+    return train_session(folder, state, data, held_out, config, config.train, draw_sheet, live_plot)
 
 
 def _changed(path: Path, overrides: Mapping[str, object], began_with: Mapping[str, Any] | None) -> Config:

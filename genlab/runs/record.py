@@ -1,4 +1,4 @@
-"""Training with everything written down: the loop, and beside it log, checkpoints, sheets, tracker."""
+"""The training loop, plus logging, checkpoints, sample sheets and a tracker."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -9,32 +9,33 @@ from genlab.data import Dataset
 from genlab.errors import GenlabError, did_you_mean
 from genlab.runs.checkpoint import save_checkpoint
 from genlab.runs.folder import CHECKPOINTS, RunFolder
-from genlab.runs.interrupt import Stopped, stop_wish
+from genlab.runs.interrupt import Stopped, StopWish, stop_wish
 from genlab.training.batches import save_interval, total_steps
 from genlab.training.distributed import any_process, processes
 from genlab.training.loop import Step, train
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
-from genlab.training.validation import hold_out, validation_losses
+from genlab.training.validation import validation_losses
 
 
 def train_and_record(
     state: TrainingState,
-    dataset: Dataset,
+    data: Dataset,
+    held_out: Dataset,
     config: TrainConfig,
-    folder: RunFolder,
+    folder: RunFolder | None,
     history: list[Step],
     draw_sheet: Callable[[], bytes],
 ) -> Iterator[Step]:
     """Train from the state on and keep all that comes of it in the run's folder.
 
-    Of several processes only the first writes.
+    Of several processes only the first writes. Without a folder nothing is written, and all else is the same.
 
     Args:
         state: new, or restored from a checkpoint.
-        dataset: the split, with the images that ``config.validation_images`` keeps out.
+        data, held_out: what to train on, and to measure validation losses on (``hold_out``).
         config: when to save and to draw.
-        folder: locked by the caller.
+        folder: locked by the caller; None to write nothing.
         history: the steps before; grows by those made here.
         draw_sheet: draws samples from the family as it is and returns a PNG.
 
@@ -42,35 +43,35 @@ def train_and_record(
         Stopped: somebody asked to stop; the last step is saved.
         GenlabError: as ``train``; ``config.monitor`` is not logged; a file cannot be written.
     """
-    dataset, held_out = hold_out(dataset, config.validation_images)
-    total, interval = total_steps(dataset, config), save_interval(dataset, config)
-    writes, first = processes().is_main_process, state.step + 1
-    with stop_wish() as wish, _tracker(config, folder, writes, state.step) as track:
-        for step in train(state.family, dataset, config, state=state):
+    total, interval = total_steps(data, config), save_interval(data, config)
+    wishes = nullcontext(StopWish()) if folder is None else stop_wish()  # what is not kept is not waited for
+    folder, first = folder if processes().is_main_process else None, state.step + 1
+    with wishes as wish, _tracker(config, folder, state.step) as track:
+        for step in train(state.family, data, config, state=state):
             stop, last = any_process(wish.made), state.is_over(total, config)
             keep = stop or last or step.step % (config.checkpoint_every or interval) == 0
             draw = stop or last or step.step % (config.sample_every or interval) == 0
             if step.step == first:
                 _refuse_unknown(config.monitor, step, bool(len(held_out)))
-            if writes:
-                if keep or draw:
-                    folder.refuse_if_gone()
-                with state.averaged() if keep or draw else nullcontext():
-                    if keep and len(held_out):
-                        losses = validation_losses(state.family, held_out, config.batch_size)
-                        step = replace(step, losses={**step.losses, **losses})
-                    if draw:
-                        folder.save_sheet(draw_sheet(), step.step)
+            if folder is not None and (keep or draw):
+                folder.refuse_if_gone()
+            with state.averaged() if keep or draw else nullcontext():
+                if keep and len(held_out):
+                    losses = validation_losses(state.family, held_out, config.batch_size)
+                    step = replace(step, losses={**step.losses, **losses})
+                if draw and folder is not None:
+                    folder.save_sheet(draw_sheet(), step.step)
+            history.append(step)
+            if folder is not None:
                 folder.log(step)
                 track(step)
-            history.append(step)
-            if writes and keep:
-                folder.flush_log()
-                monitored = _monitored(history, config.monitor, config.checkpoint_every or interval)
-                save_checkpoint(
-                    folder.path / CHECKPOINTS, state, monitored=monitored, keep=config.keep_checkpoints
-                )
-                folder.summarise(steps=step.step, seconds=round(step.seconds, 1), finished=last)
+                if keep:
+                    folder.flush_log()
+                    monitored = _monitored(history, config.monitor, config.checkpoint_every or interval)
+                    save_checkpoint(
+                        folder.path / CHECKPOINTS, state, monitored=monitored, keep=config.keep_checkpoints
+                    )
+                    folder.summarise(steps=step.step, seconds=round(step.seconds, 1), finished=last)
             yield step
             if stop and not last:
                 raise Stopped
@@ -97,11 +98,9 @@ def _monitored(history: Sequence[Step], name: str | None, interval: int) -> tupl
 
 
 @contextmanager
-def _tracker(
-    config: TrainConfig, folder: RunFolder, writes: bool, step: int
-) -> Iterator[Callable[[Step], None]]:
+def _tracker(config: TrainConfig, folder: RunFolder | None, step: int) -> Iterator[Callable[[Step], None]]:
     """What sends a step's losses to the tracker that the config names; it forgets those after ``step``."""
-    if config.tracker == "none" or not writes:
+    if config.tracker == "none" or folder is None:
         yield lambda step: None
         return
     from accelerate.tracking import TensorBoardTracker

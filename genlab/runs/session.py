@@ -1,7 +1,6 @@
-"""One sitting of training: from where a run stands to its end, with a bar, a plot and a word at each turn."""
+"""Train a run to its end with a progress bar, a live plot and messages."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from genlab.config import Settings, write_settings
 from genlab.data import Dataset
@@ -17,13 +16,13 @@ from genlab.training.distributed import processes
 from genlab.training.loop import Step, TrainingDiverged
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
-from genlab.training.validation import hold_out
 
 
 def train_session(
-    folder: RunFolder,
+    folder: RunFolder | None,
     state: TrainingState,
-    dataset: Dataset,
+    data: Dataset,
+    held_out: Dataset,
     settings: Settings,
     config: TrainConfig,
     draw_sheet: Callable[[], bytes],
@@ -32,43 +31,62 @@ def train_session(
     """Train and record, from the state to the end; returns the whole loss history.
 
     Args:
-        folder: locked by the caller, where this process writes.
+        folder: locked by the caller, where this process writes; None to write nothing.
         state: new, or restored from the folder's last checkpoint.
-        dataset: the whole split.
+        data, held_out: as for ``train_and_record``.
         settings: all of the run's, for its ``config.yaml``.
         config: the part of them that training needs.
         draw_sheet: as for ``train_and_record``.
-        live_plot: as for ``watched``.
+        live_plot: show the losses under the cell as they come; None: in a notebook only.
 
     Raises:
         KeyboardInterrupt, GenlabError: as ``train_and_record``; the last good checkpoint is named.
     """
-    kept, _ = hold_out(dataset, config.validation_images)
-    total, history = total_steps(kept, config), list[Step]()
-    if writes():
-        history = folder.rewind(state.step)
-        if len(history) < state.step:
-            say(f"{state.step - len(history)} of the {state.step} steps made are missing in {METRICS}.")
+    total, history = total_steps(data, config), list[Step]()
+    over = state.is_over(total, config)
+    if folder is not None:
+        history = _open(folder, state, settings, config, total)
+    steps = train_and_record(state, data, held_out, config, folder, history, draw_sheet)
+    steps = with_progress(steps, state.step, total, config.max_seconds)
+    if writes() and (in_notebook() if live_plot is None else live_plot):
+        steps = with_live_plot(steps, history)
+    try:
+        if not over:
+            for _ in steps:
+                pass
+    except KeyboardInterrupt:
+        if folder is None:
+            raise
+        say(f"Stopped; {_saved(folder)}: {resume_command(folder.path)} goes on from there.")
+        raise Stopped from None
+    except TrainingDiverged as error:
+        if folder is None:
+            raise
+        hint = f"{_saved(folder)}, {resume_command(folder.path)} --set ... goes on from there"
+        raise TrainingDiverged(f"{error}; {hint}") from None
+    finally:  # the networks are ready to be sampled, whatever has happened
+        if state.ema is not None:
+            state.ema.copy_to_networks()
+        state.family.networks.eval()
+    return history
+
+
+def _open(
+    folder: RunFolder, state: TrainingState, settings: Settings, config: TrainConfig, total: int
+) -> list[Step]:
+    """Bring the folder to where the state stands and return the loss history up to there."""
     over = state.is_over(total, config)
     if over:
         say(f"{folder.path} {_how_it_ended(state, total, config)}")
-        if writes() and not read_summary(folder.path).get("finished"):
-            folder.summarise(steps=state.step, finished=True)  # it was killed between its last two writes
-    elif writes():
+    if not writes():
+        return []
+    history = folder.rewind(state.step)
+    if len(history) < state.step:
+        say(f"{state.step - len(history)} of the {state.step} steps made are missing in {METRICS}.")
+    if not over:
         _begin(folder, state, settings, total)
-
-    steps = train_and_record(state, dataset, config, folder, history, draw_sheet)
-    with finished(state):
-        try:
-            if not over:
-                for _ in watched(steps, history, state.step, total, config.max_seconds, live_plot):
-                    pass
-        except KeyboardInterrupt:
-            say(f"Stopped; {_saved(folder)}: {resume_command(folder.path)} goes on from there.")
-            raise Stopped from None
-        except TrainingDiverged as error:
-            hint = f"{_saved(folder)}, {resume_command(folder.path)} --set ... goes on from there"
-            raise TrainingDiverged(f"{error}; {hint}") from None
+    elif not read_summary(folder.path).get("finished"):
+        folder.summarise(steps=state.step, finished=True)  # it was killed between its last two writes
     return history
 
 
@@ -97,31 +115,6 @@ def _how_it_ended(state: TrainingState, total: int, config: TrainConfig) -> str:
         used = f"made {state.step} of {total} steps"
         name = "epochs" if config.max_steps is None else "max_steps"
     return f"has {used}: to train longer, --set train.{name}=N"
-
-
-def watched(
-    steps: Iterator[Step],
-    history: list[Step],
-    done: int,
-    total: int,
-    max_seconds: float | None,
-    live_plot: bool | None,
-) -> Iterator[Step]:
-    """The same steps behind a progress bar, and under a live plot: by default in a notebook."""
-    steps = with_progress(steps, done, total, max_seconds)
-    plot = in_notebook() if live_plot is None else live_plot
-    return with_live_plot(steps, history) if plot and writes() else steps
-
-
-@contextmanager
-def finished(state: TrainingState) -> Iterator[None]:
-    """After the ``with`` block the networks are ready to be sampled, whatever happened in it."""
-    try:
-        yield
-    finally:
-        if state.ema is not None:
-            state.ema.copy_to_networks()
-        state.family.networks.eval()
 
 
 def writes() -> bool:

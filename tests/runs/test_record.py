@@ -110,3 +110,12 @@ def test_a_tracker_that_is_not_installed(
     monkeypatch.setattr("accelerate.utils.is_tensorboard_available", lambda: False)
     with pytest.raises(GenlabError, match="install it first, pip install tensorboard"):
         fit(config_for(tracker="tensorboard"), dataset, tmp_path / "run")
+
+
+def test_without_a_folder_validation_and_monitor_are_the_same(dataset: Dataset, tmp_path: Path) -> None:
+    config = config_for(validation_images=8, checkpoint_every=2, monitor="validation/kl")
+    _, kept = fit(config, dataset, tmp_path / "run")
+    _, history = fit(config, dataset)
+    assert [step.losses for step in history] == [step.losses for step in kept]
+    with pytest.raises(GenlabError, match=r"train\.monitor"):
+        fit(config_for(monitor="nothing"), dataset)

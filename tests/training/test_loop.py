@@ -251,7 +251,7 @@ def test_networks_are_in_train_mode_until_training_ends(dataset: Dataset) -> Non
     steps = train(family, dataset, TrainConfig(batch_size=8))
     next(steps)
     assert family.networks["a"].training
-    steps.close()
+    steps.close()  # type: ignore[attr-defined]
     assert not family.networks["a"].training
 
 
@@ -260,7 +260,7 @@ def test_between_steps_the_networks_compute_in_float32(dataset: Dataset) -> None
     steps = train(family, dataset, TrainConfig(batch_size=8, mixed_precision="bf16"))
     next(steps)  # the generator is alive, as after a `break`
     assert family.networks["generator"](torch.zeros(2, 20)).dtype == torch.float32
-    steps.close()
+    steps.close()  # type: ignore[attr-defined]
     assert "forward" not in vars(family.networks["generator"])
 
 
