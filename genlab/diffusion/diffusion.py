@@ -13,26 +13,13 @@ from genlab.diffusion.editing import inpainting, noised_start
 from genlab.diffusion.guidance import drop_labels, guided
 from genlab.diffusion.loss import denoising_loss
 from genlab.diffusion.mlp import MLPNoisePredictor, NaiveNoisePredictor
-from genlab.diffusion.samplers import (
-    Denoiser,
-    Pairs,
-    SamplerStep,
-    ddim,
-    ddpm,
-    denoiser,
-    dpm_solver_pp,
-    euler,
-    heun,
-)
+from genlab.diffusion.samplers import SAMPLERS, Denoiser, Pairs, SamplerStep, as_denoiser
 from genlab.diffusion.schedule import Spacing, make_schedule, timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Dial, Loss, device_of
 from genlab.nn.inputs import check_images, check_number, choose_labels
 
-SAMPLERS: dict[str, Callable[..., Iterator[SamplerStep]]] = {
-    walk.__name__: walk for walk in (ddpm, ddim, dpm_solver_pp, euler, heun)
-}
 GUIDANCE = 2.0  # the scale of a conditional model that is told nothing else
 
 
@@ -84,7 +71,7 @@ class Diffusion:
         )
         yield Loss("denoiser", loss, {"mse": loss.detach()})
 
-    def predictor(
+    def guided_network(
         self, labels: Tensor | None = None, guidance_scale: float | None = None
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """The network as a function of (x_t, t), with the class and the guidance settled.
@@ -112,10 +99,10 @@ class Diffusion:
         return guided(network, labels.to(device_of(self.networks)), self.num_classes, scale)
 
     def denoiser(self, labels: Tensor | None = None, guidance_scale: float | None = None) -> Denoiser:
-        """What samplers ask: (x_t, t) to the image that is expected; arguments as for ``predictor``."""
+        """What samplers ask: (x_t, t) to the image that is expected; arguments as for ``guided_network``."""
         config = self.config
-        predict = self.predictor(labels, guidance_scale)
-        return denoiser(predict, self.schedule, config.prediction_type, clip_sample=config.clip_sample)
+        predict = self.guided_network(labels, guidance_scale)
+        return as_denoiser(predict, self.schedule, config.prediction_type, clip_sample=config.clip_sample)
 
     def walk(
         self,
@@ -192,7 +179,7 @@ class Diffusion:
         return to_unit(x)
 
     def noise_level(self, t: int) -> float:
-        """The schedule's spread at ``t``, sqrt(1 - alpha-bar): see ``Walks.noise_level``."""
+        """The schedule's sigma at ``t``, sqrt(1 - alpha-bar): see ``Walks.noise_level``."""
         return self.schedule.at(t)[1]
 
     @property
