@@ -37,9 +37,9 @@ from genlab.diffusion.samplers import (
     Denoiser,
     Pairs,
     SamplerStep,
+    as_denoiser,
     ddim,
     ddpm,
-    denoiser,
     dpm_solver_pp,
     euler,
     heun,
@@ -279,7 +279,7 @@ ORACLES = (
 
 def ours(oracle: Oracle, schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> list[SamplerStep]:
     """Our walk, in the precision of x."""
-    denoise = denoiser(made_up, schedule, oracle.kind(schedule), clip_sample=oracle.clip)
+    denoise = as_denoiser(made_up, schedule, oracle.kind(schedule), clip_sample=oracle.clip)
     options = {"generator": seeded()} if oracle.sampler is ddpm else {}
     return list(oracle.sampler(denoise, x, schedule, pairs, **options))
 
@@ -306,7 +306,7 @@ def knowing(schedule: NoiseSchedule, x_start: Tensor, kind: PredictionType) -> D
     def predict(x: Tensor, t: Tensor) -> Tensor:
         return schedule.target(x_start, schedule.pred_noise(x, x_start, t), t, kind)
 
-    return denoiser(predict, schedule, kind, clip_sample=False)
+    return as_denoiser(predict, schedule, kind, clip_sample=False)
 
 
 def kinds_of(schedule: NoiseSchedule) -> tuple[PredictionType, ...]:
