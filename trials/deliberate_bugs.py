@@ -59,9 +59,8 @@ def main() -> int:
     missed = 0
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "genlab"
-        ignored = shutil.ignore_patterns(".*", "runs", "data", "artifacts")
         for folder in ("genlab", "tests", "trials", "notebooks"):
-            shutil.copytree(REPOSITORY / folder, copy / folder, ignore=None if folder == "genlab" else ignored)
+            shutil.copytree(REPOSITORY / folder, copy / folder)
         shutil.copy(REPOSITORY / "pyproject.toml", copy)
         for bug in BUGS:
             test = caught_by(bug, copy)

@@ -13,26 +13,13 @@ from genlab.diffusion.editing import inpainting, noised_start
 from genlab.diffusion.guidance import drop_labels, guided
 from genlab.diffusion.loss import denoising_loss
 from genlab.diffusion.mlp import MLPNoisePredictor, NaiveNoisePredictor
-from genlab.diffusion.samplers import (
-    Denoiser,
-    Pairs,
-    SamplerStep,
-    ddim,
-    ddpm,
-    denoiser,
-    dpm_solver_pp,
-    euler,
-    heun,
-)
+from genlab.diffusion.samplers import SAMPLERS, Denoiser, Pairs, SamplerStep, as_denoiser
 from genlab.diffusion.schedule import Spacing, make_schedule, timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Dial, Loss, device_of
 from genlab.nn.inputs import check_images, check_number, choose_labels
 
-SAMPLERS: dict[str, Callable[..., Iterator[SamplerStep]]] = {
-    walk.__name__: walk for walk in (ddpm, ddim, dpm_solver_pp, euler, heun)
-}
 GUIDANCE = 2.0  # the scale of a conditional model that is told nothing else
 
 
@@ -84,7 +71,7 @@ class Diffusion:
         )
         yield Loss("denoiser", loss, {"mse": loss.detach()})
 
-    def predictor(
+    def guided_network(
         self, labels: Tensor | None = None, guidance_scale: float | None = None
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """The network as a function of (x_t, t), with the class and the guidance settled.
@@ -112,10 +99,10 @@ class Diffusion:
         return guided(network, labels.to(device_of(self.networks)), self.num_classes, scale)
 
     def denoiser(self, labels: Tensor | None = None, guidance_scale: float | None = None) -> Denoiser:
-        """What samplers ask: (x_t, t) to the image that is expected; arguments as for ``predictor``."""
+        """What samplers ask: (x_t, t) to the image that is expected; arguments as for ``guided_network``."""
         config = self.config
-        predict = self.predictor(labels, guidance_scale)
-        return denoiser(predict, self.schedule, config.prediction_type, clip_sample=config.clip_sample)
+        predict = self.guided_network(labels, guidance_scale)
+        return as_denoiser(predict, self.schedule, config.prediction_type, clip_sample=config.clip_sample)
 
     def walk(
         self,
@@ -142,7 +129,7 @@ class Diffusion:
             raise GenlabError(f"eta is a setting of the sampler ddim: leave it out for {name}")
         if not 0 <= options.get("eta", 0) <= 1:
             raise GenlabError(f"eta should be in 0..1, got {options['eta']}")
-        yield from SAMPLERS[name](denoise, x, self.schedule, pairs, **options)
+        return SAMPLERS[name](denoise, x, self.schedule, pairs, **options)
 
     def pairs(self, num_inference_steps: int | None = None, spacing: Spacing | None = None) -> Pairs:
         """The jumps of a whole walk: as the config says, or others."""
@@ -169,8 +156,8 @@ class Diffusion:
             n, labels, generator, noise: as for ``Walks.trajectory``.
             num_inference_steps, guidance_scale, sampler, eta, spacing: other than the config's.
 
-        Yields:
-            ``num_inference_steps`` states and then the finished one, images in [-1, 1].
+        Returns:
+            A generator of ``num_inference_steps`` states and then the finished one, images in [-1, 1].
 
         Raises:
             GenlabError: as ``Family.sample``; noise of another shape or not finite; more steps than T;
@@ -181,7 +168,7 @@ class Diffusion:
         x = noise.to(device_of(self.networks))
         labels = choose_labels(self.num_classes, n, labels, generator, blends=True)
         denoise, pairs = self.denoiser(labels, guidance_scale), self.pairs(num_inference_steps, spacing)
-        yield from self.walk(denoise, x, pairs, sampler=sampler, eta=eta, generator=generator)
+        return self.walk(denoise, x, pairs, sampler=sampler, eta=eta, generator=generator)
 
     def sample(
         self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
@@ -192,7 +179,7 @@ class Diffusion:
         return to_unit(x)
 
     def noise_level(self, t: int) -> float:
-        """The schedule's spread at ``t``, sqrt(1 - alpha-bar): see ``Walks.noise_level``."""
+        """The schedule's sigma at ``t``, sqrt(1 - alpha-bar): see ``Walks.noise_level``."""
         return self.schedule.at(t)[1]
 
     @property
@@ -228,19 +215,21 @@ class Diffusion:
             generator, num_inference_steps, guidance_scale: as for ``trajectory``; at most t_start + 1
                 steps, and no more than that by default.
 
-        Yields:
-            As ``trajectory``.
+        Returns:
+            A generator of states, as ``trajectory``.
 
         Raises:
             GenlabError: as ``trajectory``; images of another shape; a time that there is not.
         """
         images = check_images(images).to(device_of(self.networks))
+        if type(t_start) is not int or not 0 <= t_start < self.config.num_train_timesteps:
+            raise GenlabError(f"t_start should be in 0..{self.config.num_train_timesteps - 1}, got {t_start}")
         if labels is not None:
             choose_labels(self.num_classes, len(images), labels, None)
         if num_inference_steps is None:
-            num_inference_steps = min(self.config.num_inference_steps, max(t_start, 0) + 1)
+            num_inference_steps = min(self.config.num_inference_steps, t_start + 1)
         x, pairs = noised_start(images, self.schedule, t_start, num_inference_steps, generator)
-        yield from self.walk(self.denoiser(labels, guidance_scale), x, pairs, generator=generator)
+        return self.walk(self.denoiser(labels, guidance_scale), x, pairs, generator=generator)
 
     def inpaint(
         self,
@@ -260,23 +249,24 @@ class Diffusion:
             labels: what they are, int64 (N,).
             generator, num_inference_steps, guidance_scale: as for ``trajectory``.
 
-        Yields:
-            As ``trajectory``; the finished images have the known pixels exactly.
+        Returns:
+            A generator of states, as ``trajectory``; the finished images have the known pixels exactly.
 
         Raises:
             GenlabError: as ``trajectory``; images or a mask of another shape.
         """
-        if known.dtype != torch.bool or known.shape not in (images.shape, IMAGE_SHAPE[1:]):
+        if not isinstance(known, Tensor) or known.dtype != torch.bool:
+            raise GenlabError("known should be a tensor of bool: True where the image is to stay")
+        if known.shape not in (IMAGE_SHAPE[1:], getattr(images, "shape", None)):
             raise GenlabError(
-                f"known should be bool, {IMAGE_SHAPE[1:]} or {tuple(images.shape)}, "
-                f"got {known.dtype} {tuple(known.shape)}"
+                f"known should be {IMAGE_SHAPE[1:]} or of the images' shape, got {tuple(known.shape)}"
             )
+        images = check_images(images, known).to(device_of(self.networks))
         if labels is not None:
             choose_labels(self.num_classes, len(images), labels, None)
-        images = check_images(images, known).to(device_of(self.networks))
         denoise = inpainting(self.denoiser(labels, guidance_scale), images, known.to(images.device))
         x = torch.randn(images.shape, generator=generator).to(images)
-        yield from self.walk(denoise, x, self.pairs(num_inference_steps), generator=generator)
+        return self.walk(denoise, x, self.pairs(num_inference_steps), generator=generator)
 
 
 def _check_noise(noise: Tensor, n: int) -> Tensor:

@@ -5,7 +5,6 @@ from torch import Tensor
 
 from genlab.diffusion.samplers import Denoiser
 from genlab.diffusion.schedule import NoiseSchedule, timestep_pairs
-from genlab.errors import GenlabError
 
 
 def noised_start(
@@ -27,11 +26,8 @@ def noised_start(
         The noised images and the jumps of the walk, for any sampler.
 
     Raises:
-        GenlabError: a time that there is not, or more steps than times.
+        GenlabError: more steps than times.
     """
-    total = schedule.num_train_timesteps
-    if not isinstance(t_start, int) or not 0 <= t_start < total:
-        raise GenlabError(f"t_start should be in 0..{total - 1}, got {t_start}")
     pairs = timestep_pairs(t_start + 1, steps)
     noise = torch.randn(images.shape, generator=generator).to(images)
     return schedule.add_noise(images, noise, t_start), pairs

@@ -36,5 +36,4 @@ class TimestepEmbedding(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """(N,) to (N, dim)."""
-        features: Tensor = self.layers(sinusoidal_embedding(t, self.dim))
-        return features
+        return self.layers(sinusoidal_embedding(t, self.dim))

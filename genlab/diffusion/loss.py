@@ -1,6 +1,7 @@
-"""The loss of diffusion: noise an image to a random time and ask what was added (Ho et al. 2020, alg. 1)."""
+"""The loss of diffusion: noise an image to a random time and predict the noise (Ho et al. 2020, alg. 1)."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -36,22 +37,26 @@ def denoising_loss(
     answer = predict(x_t, t).float()
     if min_snr_gamma is None:
         return F.mse_loss(answer, target)
-    weights = min_snr_weights(schedule, prediction_type, min_snr_gamma)[t.cpu()].to(answer)
+    weights = min_snr_weights(schedule, prediction_type, min_snr_gamma).to(answer)[t]
     return (weights * (answer - target).square().flatten(1).mean(1)).mean()
 
 
+@lru_cache(maxsize=8)  # asked for at every step of training
 def min_snr_weights(schedule: NoiseSchedule, prediction_type: PredictionType, gamma: float) -> Tensor:
     """(T,) float64: what makes the loss that of the image, weighed by min(SNR, gamma).
 
     Without it the nearly clean times, where the answer is easy and the signal-to-noise ratio huge, pull
     hardest (Hang et al. 2023, arXiv:2303.09556, equation 8; gamma is 5 there).
     """
-    signal, spread = schedule.signal, schedule.spread
-    # How far the image is off when the answer is off by one, squared: see ``pred_original_sample``.
-    squared = {
-        "sample": torch.ones_like(signal),
-        "epsilon": (spread / signal).square(),
-        "flow_prediction": (spread / (signal + spread)).square(),
-        "v_prediction": (spread / (signal.square() + spread.square())).square(),
-    }[prediction_type]
-    return schedule.snr.clamp(max=gamma) * squared
+    alpha, sigma = schedule.alpha, schedule.sigma
+    # How far the image is off when the answer is off by one: see ``pred_original_sample``.
+    match prediction_type:
+        case "sample":
+            error = torch.ones_like(alpha)
+        case "epsilon":
+            error = sigma / alpha
+        case "flow_prediction":
+            error = sigma / (alpha + sigma)
+        case "v_prediction":
+            error = sigma / (alpha.square() + sigma.square())
+    return schedule.snr.clamp(max=gamma) * error.square()

@@ -17,7 +17,7 @@ Denoiser = Callable[[Tensor, int], Tensor]
 Pairs = Sequence[tuple[int, int]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SamplerStep:
     """Where the walk stands.
 
@@ -32,14 +32,14 @@ class SamplerStep:
     pred_original_sample: Tensor
 
 
-def denoiser(
+def as_denoiser(
     predict: Callable[[Tensor, Tensor], Tensor],
     schedule: NoiseSchedule,
     prediction_type: PredictionType = "epsilon",
     *,
     clip_sample: bool = True,
 ) -> Denoiser:
-    """A network's answer as an image, whatever it was trained to say.
+    """A network, whatever it predicts, as a function of (x_t, t) that predicts the image.
 
     Args:
         predict: the network as a function of (x_t, t), t of shape (N,).
@@ -75,7 +75,7 @@ def ddpm(
     One step of it is ``p_sample`` elsewhere.
 
     Args:
-        denoise: as ``denoiser`` makes one.
+        denoise: as ``as_denoiser`` makes one.
         x: noise at the first of the times, (N, 1, 28, 28): x_T.
         schedule: the schedule of training.
         pairs: the jumps, as ``timestep_pairs`` lists them.
@@ -87,11 +87,11 @@ def ddpm(
     for t, t_prev in pairs:
         x_start = denoise(x, t)
         yield SamplerStep(t, x, x_start)
-        (signal, spread), (signal_prev, spread_prev) = schedule.at(t), schedule.at(t_prev)
-        kept = signal / signal_prev  # of the signal, in this jump: sqrt(alpha_t) of the paper
-        added = spread**2 - (kept * spread_prev) ** 2  # the jump's own variance: beta_t
-        mean = signal_prev * added / spread**2 * x_start + kept * spread_prev**2 / spread**2 * x
-        x = _plus_noise(mean, spread_prev / spread * added**0.5, generator)
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        kept = alpha / alpha_prev  # of the image's factor, in this jump: sqrt(1 - beta_t) of the paper
+        added = sigma**2 - (kept * sigma_prev) ** 2  # the jump's own variance: beta_t of the paper
+        mean = alpha_prev * added / sigma**2 * x_start + kept * sigma_prev**2 / sigma**2 * x
+        x = _plus_noise(mean, sigma_prev / sigma * added**0.5, generator)
     yield SamplerStep(-1, x, x)
 
 
@@ -118,12 +118,12 @@ def ddim(
     for t, t_prev in pairs:
         x_start = denoise(x, t)
         yield SamplerStep(t, x, x_start)
-        (signal, spread), (signal_prev, spread_prev) = schedule.at(t), schedule.at(t_prev)
-        noise = (x - signal * x_start) / spread
-        added = spread**2 - (signal / signal_prev * spread_prev) ** 2
-        sigma = eta * spread_prev / spread * added**0.5  # equation 16
-        x = signal_prev * x_start + max(spread_prev**2 - sigma**2, 0) ** 0.5 * noise
-        x = _plus_noise(x, sigma, generator)
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        noise = (x - alpha * x_start) / sigma
+        added = sigma**2 - (alpha / alpha_prev * sigma_prev) ** 2
+        std_dev = eta * sigma_prev / sigma * added**0.5  # sigma_t in equation 16
+        x = alpha_prev * x_start + max(sigma_prev**2 - std_dev**2, 0) ** 0.5 * noise
+        x = _plus_noise(x, std_dev, generator)
     yield SamplerStep(-1, x, x)
 
 
@@ -133,8 +133,9 @@ def dpm_solver_pp(
 ) -> Iterator[SamplerStep]:
     """DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, algorithm 2): DDIM that looks back one step.
 
-    The image that is expected changes from step to step; instead of the last one it believes a line
-    through the last two. In half log-SNR, lambda, the error of a step falls with its length cubed.
+    DDIM takes the predicted image as constant over a step. This takes it as linear in lambda (half the log of
+    the signal-to-noise ratio) and extrapolates from the last two predictions (Adams-Bashforth, two steps):
+    the error of a step then falls with its length cubed.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -142,27 +143,27 @@ def dpm_solver_pp(
     Yields:
         As ``ddpm``.
     """
-    before: tuple[Tensor, float] | None = None  # the last step's x_start and lambda
+    x_start_last, lambda_last = None, 0.0
     for t, t_prev in pairs:
-        x_start, now = denoise(x, t), _half_log_snr(schedule, t)
+        x_start, lambda_t = denoise(x, t), half_log_snr(schedule, t)
         yield SamplerStep(t, x, x_start)
-        (signal, spread), (signal_prev, spread_prev) = schedule.at(t), schedule.at(t_prev)
-        believed = x_start
-        if before is not None and t_prev >= 0:  # the last jump is infinitely long in lambda: no line there
-            ratio = (_half_log_snr(schedule, t_prev) - now) / (now - before[1])
-            believed = x_start + ratio / 2 * (x_start - before[0])
-        shrunk = spread_prev / spread
-        x = shrunk * x + (signal_prev - shrunk * signal) * believed
-        before = x_start, now
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        D = x_start
+        if x_start_last is not None and t_prev >= 0:  # the last step has infinite h
+            h, h_last = half_log_snr(schedule, t_prev) - lambda_t, lambda_t - lambda_last
+            D = x_start + h / h_last / 2 * (x_start - x_start_last)  # h_last / h is the paper's r
+        # The paper's -alpha_prev (exp(-h) - 1) D, without the infinite h.
+        x = sigma_prev / sigma * x + (alpha_prev - sigma_prev / sigma * alpha) * D
+        x_start_last, lambda_last = x_start, lambda_t
     yield SamplerStep(-1, x, x)
 
 
 @torch.no_grad()
 def euler(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -> Iterator[SamplerStep]:
-    """Straight steps along the flow (Liu et al. 2022, arXiv:2209.03003, section 2.1).
+    """Euler steps along the probability flow (Liu et al. 2022, arXiv:2209.03003, section 2.1).
 
-    Any schedule becomes the straight one when x is divided by signal + spread; there
-    dx / d spread = noise - x_start. A step along it is the step of DDIM.
+    Divided by alpha + sigma, x follows the straight path of flow matching on any schedule: with
+    s = sigma / (alpha + sigma), dx / ds is the velocity, noise - x_start. A step of it is a step of DDIM.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -173,17 +174,21 @@ def euler(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -
     for t, t_prev in pairs:
         x_start = denoise(x, t)
         yield SamplerStep(t, x, x_start)
-        # At the end the velocity leads to x_start: taken itself, no bit of it is lost.
-        x = _along(schedule, x, t, t_prev, _velocity(schedule, x, t, x_start)) if t_prev >= 0 else x_start
+        if t_prev < 0:
+            x = x_start  # where the velocity leads; taken itself, no bit of it is lost
+            continue
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        scale, scale_prev = alpha + sigma, alpha_prev + sigma_prev  # both 1 on the straight path
+        velocity = (x - scale * x_start) / sigma
+        x = scale_prev * (x / scale + (sigma_prev / scale_prev - sigma / scale) * velocity)
     yield SamplerStep(-1, x, x)
 
 
 @torch.no_grad()
 def heun(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -> Iterator[SamplerStep]:
-    """Euler with a second look (Karras et al. 2022, arXiv:2206.00364, algorithm 1, along the straight path).
+    """Heun's second-order steps (Karras et al. 2022, arXiv:2206.00364, algorithm 1, along the straight path).
 
-    The velocity is asked for at both ends of a step and the mean of the two is gone along: two calls
-    of the network a step, but one in the last, whose end is the image itself.
+    Two calls of the network a step; one in the last, whose end is the image itself.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -197,29 +202,30 @@ def heun(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) ->
         if t_prev < 0:
             x = x_start
             continue
-        velocity = _velocity(schedule, x, t, x_start)
-        there = _along(schedule, x, t, t_prev, velocity)
-        velocity = (velocity + _velocity(schedule, there, t_prev, denoise(there, t_prev))) / 2
-        x = _along(schedule, x, t, t_prev, velocity)
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        scale, scale_prev = alpha + sigma, alpha_prev + sigma_prev  # both 1 on the straight path
+        ds = sigma_prev / scale_prev - sigma / scale
+        velocity = (x - scale * x_start) / sigma
+        x_next = scale_prev * (x / scale + ds * velocity)  # Euler step
+        velocity_next = (x_next - scale_prev * denoise(x_next, t_prev)) / sigma_prev
+        x = scale_prev * (x / scale + ds * ((velocity + velocity_next) / 2))  # second-order correction
     yield SamplerStep(-1, x, x)
 
 
-def _plus_noise(x: Tensor, sigma: float, generator: torch.Generator | None) -> Tensor:
-    return x + sigma * torch.randn(x.shape, generator=generator).to(x) if sigma > 0 else x
+SAMPLERS: dict[str, Callable[..., Iterator[SamplerStep]]] = {
+    "ddpm": ddpm,
+    "ddim": ddim,
+    "dpm_solver_pp": dpm_solver_pp,
+    "euler": euler,
+    "heun": heun,
+}
 
 
-def _half_log_snr(schedule: NoiseSchedule, t: int) -> float:
-    signal, spread = schedule.at(t)
-    return math.log(signal / spread) if signal > 0 else -math.inf
+def half_log_snr(schedule: NoiseSchedule, t: int) -> float:
+    """lambda_t = log(alpha_t / sigma_t); minus infinity where nothing is left of the image."""
+    alpha, sigma = schedule.at(t)
+    return math.log(alpha / sigma) if alpha > 0 else -math.inf
 
 
-def _velocity(schedule: NoiseSchedule, x: Tensor, t: int, x_start: Tensor) -> Tensor:
-    """noise - x_start, where the two add up to x."""
-    signal, spread = schedule.at(t)
-    return (x - (signal + spread) * x_start) / spread
-
-
-def _along(schedule: NoiseSchedule, x: Tensor, t: int, t_prev: int, velocity: Tensor) -> Tensor:
-    (signal, spread), (signal_prev, spread_prev) = schedule.at(t), schedule.at(t_prev)
-    here, there = signal + spread, signal_prev + spread_prev  # 1 on the straight path
-    return there * (x / here + (spread_prev / there - spread / here) * velocity)
+def _plus_noise(x: Tensor, std_dev: float, generator: torch.Generator | None) -> Tensor:
+    return x + std_dev * torch.randn(x.shape, generator=generator).to(x) if std_dev > 0 else x

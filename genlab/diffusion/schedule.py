@@ -1,18 +1,33 @@
-"""How much noise at which time, and the changes of variables that follow from it.
+"""The noise schedule: how much of the image and how much noise there is in x_t, and what follows from it.
 
-    x_t = signal[t] x_start + spread[t] noise                                        (Ho et al. 2020, eq. 4)
+    x_t = alpha[t] x_start + sigma[t] noise                                          (Ho et al. 2020, eq. 4)
 
 Time runs from 0 (almost the image) to T - 1 (almost pure noise). Diffusion and flow matching differ in
-these two curves and in nothing else: diffusion keeps signal² + spread² = 1, which is a quarter circle
-from image to noise, flow matching keeps signal + spread = 1, the straight line.
+these two curves and in nothing else: diffusion keeps alpha² + sigma² = 1, which is a quarter circle
+from image to noise, flow matching keeps alpha + sigma = 1, the straight line.
+
+    paper                               diffusers               here
+    x_0                                 pred_original_sample    x_start
+    epsilon                             noise                   noise
+    sqrt(alpha-bar_t), or alpha_t [1]   alphas_cumprod ** 0.5   alpha[t]
+    sqrt(1 - alpha-bar_t), or sigma_t   sigmas, in part         sigma[t]
+    alpha-bar_t                         alphas_cumprod          alphas_cumprod[t]
+    beta_t                              betas                   betas[t]
+    sigma_t(eta) of DDIM                std_dev_t               std_dev
+    lambda_t = log(alpha_t / sigma_t)   lambda_t                lambda_t, half the log of the SNR
+    v_t                                 v_prediction            v_prediction
+
+[1] In Ho et al. alpha_t is 1 - beta_t, one step's share; here alpha_t is that of all steps up to t, as in
+Kingma et al. 2021 (arXiv:2107.00630), DPM-Solver and EDM.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.errors import GenlabError, did_you_mean
@@ -21,27 +36,30 @@ PredictionType = Literal["epsilon", "sample", "v_prediction", "flow_prediction"]
 ScheduleName = Literal["linear", "cosine", "sigmoid", "straight"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NoiseSchedule:
     """The forward process, built and kept in float64 on the CPU.
 
     Attributes:
-        signal: (T,), what an image is multiplied by, decreasing; the last may be 0.
-        spread: (T,), the standard deviation of the noise that is added, increasing to 1.
+        alpha: (T,), the factor of the image, decreasing; the last may be 0.
+        sigma: (T,), the standard deviation of the noise that is added, increasing to 1.
     """
 
-    signal: Tensor
-    spread: Tensor
+    alpha: Tensor
+    sigma: Tensor
+    _kept: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def num_train_timesteps(self) -> int:
         """T."""
-        return len(self.signal)
+        return len(self.alpha)
 
     @property
     def alphas_cumprod(self) -> Tensor:
         """(T,), share of the image's variance left after steps 0..t."""
-        return self.signal.square()
+        return self.alpha.square()
 
     @property
     def betas(self) -> Tensor:
@@ -51,31 +69,36 @@ class NoiseSchedule:
 
     @property
     def snr(self) -> Tensor:
-        """(T,), signal-to-noise ratio, (signal / spread)²: what two schedules have in common or not."""
-        return (self.signal / self.spread).square()
+        """(T,), signal-to-noise ratio, (alpha / sigma)²: what two schedules have in common or not."""
+        return (self.alpha / self.sigma).square()
 
     def at(self, t: int) -> tuple[float, float]:
-        """Signal and spread at one time, in double precision; t = -1 is the image itself: (1, 0)."""
-        return (1.0, 0.0) if t < 0 else (float(self.signal[t]), float(self.spread[t]))
+        """Signal and sigma at one time, in double precision; t = -1 is the image itself: (1, 0)."""
+        return (1.0, 0.0) if t < 0 else (float(self.alpha[t]), float(self.sigma[t]))
 
     def coefficients(self, t: Tensor | int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Signal and spread, float32 (float64 for float64), shaped to multiply ``like``.
+        """Signal and sigma, float32 (float64 for float64), shaped to multiply ``like``.
 
         Args:
             t: (N,) int64, or one integer for all; -1 is the image itself: (1, 0).
             like: (N, ...), gives the device and the number of dimensions.
         """
-        t = torch.as_tensor(t).reshape(-1).cpu()
-        shape = (-1,) + (1,) * (like.ndim - 1)
-        signal = torch.where(t < 0, 1.0, self.signal[t]).reshape(shape)
-        spread = torch.where(t < 0, 0.0, self.spread[t]).reshape(shape)
-        precision = torch.promote_types(like.dtype, torch.float32)
-        return signal.to(like.device, precision), spread.to(like.device, precision)
+        alpha, sigma = self._tables(like.device, torch.promote_types(like.dtype, torch.float32))
+        t = torch.as_tensor(t, device=like.device).reshape(-1, *[1] * (like.ndim - 1))
+        return alpha[t], sigma[t]
+
+    def _tables(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Both curves on a device, once for all calls; behind T - 1, where t = -1 looks, stands the image."""
+        key = (device, dtype)
+        if key not in self._kept:
+            clean = (F.pad(self.alpha, (0, 1), value=1.0), F.pad(self.sigma, (0, 1), value=0.0))
+            self._kept[key] = (clean[0].to(dtype).to(device), clean[1].to(dtype).to(device))
+        return self._kept[key]
 
     def add_noise(self, x_start: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """x_t in one leap (equation 4; ``q_sample`` elsewhere)."""
-        signal, spread = self.coefficients(t, x_start)
-        return signal * x_start + spread * noise
+        alpha, sigma = self.coefficients(t, x_start)
+        return alpha * x_start + sigma * noise
 
     def target(self, x_start: Tensor, noise: Tensor, t: Tensor | int, kind: PredictionType) -> Tensor:
         """What the network is trained to say, given x_t."""
@@ -85,8 +108,8 @@ class NoiseSchedule:
             return x_start
         if kind == "flow_prediction":
             return noise - x_start  # Liu et al. 2022, equation 1, whose time runs the other way
-        signal, spread = self.coefficients(t, x_start)
-        return signal * noise - spread * x_start  # Salimans and Ho 2022, appendix D
+        alpha, sigma = self.coefficients(t, x_start)
+        return alpha * noise - sigma * x_start  # Salimans and Ho 2022, appendix D
 
     def pred_original_sample(
         self, x_t: Tensor, prediction: Tensor, t: Tensor | int, kind: PredictionType
@@ -94,17 +117,17 @@ class NoiseSchedule:
         """x_start as the network's answer implies it: the inverse of ``target``."""
         if kind == "sample":
             return prediction
-        signal, spread = self.coefficients(t, x_t)
+        alpha, sigma = self.coefficients(t, x_t)
         if kind == "epsilon":
-            return (x_t - spread * prediction) / signal
+            return (x_t - sigma * prediction) / alpha
         if kind == "flow_prediction":
-            return (x_t - spread * prediction) / (signal + spread)
-        return (signal * x_t - spread * prediction) / (signal.square() + spread.square())
+            return (x_t - sigma * prediction) / (alpha + sigma)
+        return (alpha * x_t - sigma * prediction) / (alpha.square() + sigma.square())
 
     def pred_noise(self, x_t: Tensor, x_start: Tensor, t: Tensor | int) -> Tensor:
         """The noise that lies between x_t and an image x_start."""
-        signal, spread = self.coefficients(t, x_t)
-        return (x_t - signal * x_start) / spread
+        alpha, sigma = self.coefficients(t, x_t)
+        return (x_t - alpha * x_start) / sigma
 
 
 def make_schedule(
@@ -128,20 +151,20 @@ def make_schedule(
             f"num_train_timesteps should be a whole number, at least 1, got {num_train_timesteps}"
         )
     if name == "straight":
-        spread = torch.arange(1, num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
-        return NoiseSchedule(1 - spread, spread)
+        sigma = torch.arange(1, num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
+        return NoiseSchedule(1 - sigma, sigma)
     betas = {"linear": linear_betas, "cosine": cosine_betas, "sigmoid": sigmoid_betas}[name]
-    signal = torch.cumprod(1 - betas(num_train_timesteps), dim=0).sqrt()
+    alpha = torch.cumprod(1 - betas(num_train_timesteps), dim=0).sqrt()
     if zero_terminal_snr and num_train_timesteps > 1:
-        signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
+        alpha = (alpha - alpha[-1]) * alpha[0] / (alpha[0] - alpha[-1])
     elif zero_terminal_snr:
-        signal = torch.zeros_like(signal)
-    return NoiseSchedule(signal, (1 - signal.square()).sqrt())
+        alpha = torch.zeros_like(alpha)
+    return NoiseSchedule(alpha, (1 - alpha.square()).sqrt())
 
 
 def check_target(schedule: NoiseSchedule, kind: PredictionType) -> None:
     """Raise GenlabError for a network that is asked for the noise where there is nothing but noise."""
-    if kind == "epsilon" and schedule.signal[-1] == 0:
+    if kind == "epsilon" and schedule.alpha[-1] == 0:
         raise GenlabError(
             "prediction_type epsilon needs a schedule that leaves something of the image: at zero terminal "
             "SNR x_t is the noise, and no image follows from it; use v_prediction, sample or flow_prediction"

@@ -104,8 +104,7 @@ class GAN:
             return 0.0
 
         def judge(images: Tensor) -> Tensor:
-            logits: Tensor = discriminator(images, labels)
-            return logits
+            return discriminator(images, labels)
 
         penalty: Tensor | float = 0.0
         if r1:

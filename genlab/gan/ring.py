@@ -130,5 +130,4 @@ class RingGame:
     def points(self, n: int = 1000) -> Tensor:
         """What the forger makes of ``n`` codes, the same ones each time it is asked: (n, 2)."""
         codes = torch.randn(n, self.latent_dim, generator=torch.Generator().manual_seed(0))
-        fakes: Tensor = self.generator(codes)
-        return fakes
+        return self.generator(codes)

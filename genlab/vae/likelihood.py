@@ -71,8 +71,7 @@ def negative_log_likelihood(
 
 def kl_of_each(mu: Tensor, log_var: Tensor) -> Tensor:
     """``kl_divergence`` of each image, (N,): that of a batch which holds nothing else."""
-    each: Tensor = torch.vmap(kl_divergence)(mu.unsqueeze(1), log_var.unsqueeze(1))
-    return each
+    return torch.vmap(kl_divergence)(mu.unsqueeze(1), log_var.unsqueeze(1))
 
 
 AT_ONCE = 2_000  # codes decoded in one go: memory stays bounded whatever k and N are

@@ -111,5 +111,4 @@ class MixturePrior(nn.Module):
         )
         chosen = torch.multinomial(self.weights.cpu()[rows], 1, generator=generator)[:, 0]
         noise = torch.randn(n, self.means.shape[2], 1, generator=generator)
-        shifted: Tensor = self.means.cpu()[rows, chosen] + (self.factors.cpu()[rows, chosen] @ noise)[:, :, 0]
-        return shifted
+        return self.means.cpu()[rows, chosen] + (self.factors.cpu()[rows, chosen] @ noise)[:, :, 0]

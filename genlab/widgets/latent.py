@@ -35,8 +35,7 @@ def code_tiles(z: Tensor) -> Tensor:
     side = ceil(sqrt(z.shape[1]))
     shares = torch.special.ndtr(z.float())
     cells = F.pad(shares, (0, side**2 - z.shape[1]), value=GROUND / 255).reshape(-1, 1, side, side)
-    tiles: Tensor = F.interpolate(cells, size=IMAGE_SHAPE[1:], mode="nearest")
-    return tiles
+    return F.interpolate(cells, size=IMAGE_SHAPE[1:], mode="nearest")
 
 
 class LatentExplorer(Panel):

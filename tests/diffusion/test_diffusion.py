@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from genlab.data import to_unit
 from genlab.diffusion import Diffusion, DiffusionConfig
-from genlab.diffusion.diffusion import SAMPLERS
 from genlab.diffusion.mlp import MLPNoisePredictor, NaiveNoisePredictor
+from genlab.diffusion.samplers import SAMPLERS
 from genlab.diffusion.schedule import timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError
@@ -106,7 +106,7 @@ def test_classes_are_never_hidden_in_sampling_even_in_train_mode() -> None:
 def test_guidance_away_from_a_class_is_refused(labels: Tensor) -> None:
     family, _ = spied(num_classes=10)
     with pytest.raises(GenlabError, match=r"at least 0 and finite, got -1\.0"):
-        family.predictor(labels, -1.0)
+        family.guided_network(labels, -1.0)
 
 
 def test_an_unconditional_model_is_given_no_class(images: Tensor, labels: Tensor) -> None:
@@ -115,7 +115,7 @@ def test_an_unconditional_model_is_given_no_class(images: Tensor, labels: Tensor
     with pytest.raises(GenlabError, match="unconditional"):
         family.sample(8, labels=labels)
     with pytest.raises(GenlabError, match="unconditional"):
-        family.predictor(labels)
+        family.guided_network(labels)
     with pytest.raises(GenlabError, match="class-conditional"):
         next(family.trajectory(2, guidance_scale=2.0))
     assert spy.labels == [None] * 4
@@ -144,10 +144,10 @@ def test_a_conditional_model_is_guided_unless_told_otherwise() -> None:
 
 def test_of_no_class_in_particular_is_the_null_class() -> None:
     family, spy = spied(num_classes=10)
-    family.predictor()(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64))
+    family.guided_network()(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64))
     assert [given.tolist() for given in spy.labels if given is not None] == [[10, 10]]
     with pytest.raises(GenlabError, match="and labels: leave it out"):
-        family.predictor(None, 2.0)
+        family.guided_network(None, 2.0)
 
 
 @pytest.mark.parametrize(

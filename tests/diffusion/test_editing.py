@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from genlab.diffusion import Diffusion, DiffusionConfig
-from genlab.diffusion.diffusion import SAMPLERS
 from genlab.diffusion.editing import inpainting, noised_start
-from genlab.diffusion.samplers import ddim
+from genlab.diffusion.samplers import SAMPLERS, ddim
 from genlab.diffusion.schedule import make_schedule, timestep_pairs
 from genlab.errors import GenlabError
 from tests.oracles.diffusion import SCHEDULES, SPACINGS, knowing, made_up, noise_of
@@ -44,15 +43,10 @@ def test_a_walk_may_start_part_of_the_way(t_start: int, n: int) -> None:
     torch.testing.assert_close(last.x, images, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("t_start", "n", "complaint"),
-    [(-1, 1, r"t_start should be in 0\.\.39, got -1"), (40, 1, "got 40"), (4, 6, r"1\.\.5"), (4, 0, "got 0")],
-)
-def test_impossible_starts_are_refused(t_start: int, n: int, complaint: str, images: Tensor) -> None:
-    with pytest.raises(GenlabError, match=complaint):
-        noised_start(images, make_schedule("linear", 40), t_start, n, None)
-    with pytest.raises(GenlabError, match=complaint):
-        next(small().edit(images, t_start=t_start, num_inference_steps=n))
+@pytest.mark.parametrize(("t_start", "n"), [(-1, 1), (40, 1), (4, 6), (4, 0), (True, 1)])
+def test_impossible_starts_are_refused_at_once(t_start: int, n: int, images: Tensor) -> None:
+    with pytest.raises(GenlabError, match=r"t_start|num_inference_steps"):
+        small().edit(images, t_start=t_start, num_inference_steps=n)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -110,43 +104,33 @@ def test_what_is_known_shapes_the_rest() -> None:
         assert torch.equal(last.x, sign * ones)
 
 
-# --- refusals ---------------------------------------------------------------------------------
+# --- refusals: when the method is called, before the first state is asked for --------------------
 
 
-@pytest.mark.parametrize(
-    ("known", "complaint"),
-    [
-        (LEFT.float(), r"known should be bool, .*got torch.float32 \(28, 28\)"),
-        (LEFT[:14], r"got torch.bool \(14, 28\)"),
-        (LEFT.expand(3, 1, 28, 28), r"\(8, 1, 28, 28\), got torch.bool \(3, 1, 28, 28\)"),
-    ],
-)
-def test_other_masks_are_refused(known: Tensor, complaint: str, images: Tensor) -> None:
-    with pytest.raises(GenlabError, match=complaint) as refusal:
-        next(small().inpaint(images, known))
-    assert "\n" not in str(refusal.value)
+@pytest.mark.parametrize("known", [LEFT.float(), LEFT[:14], LEFT.expand(3, 1, 28, 28), LEFT.tolist()])
+def test_other_masks_are_refused(known: Any, images: Tensor) -> None:
+    with pytest.raises(GenlabError, match="known"):
+        small().inpaint(images, known)
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (2, 3, 28, 28), (2, 1, 27, 28)])
-def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    family, images = small(), torch.zeros(shape)
-    for walk in (family.edit(images, t_start=3), family.inpaint(images, LEFT)):
-        with pytest.raises(GenlabError, match=r"images should be \(N, 1, 28, 28\), got"):
-            next(walk)
+@pytest.mark.parametrize("shape", [(8, 28, 28), (8, 3, 28, 28), (8, 1, 14, 14), (0, 1, 28, 28)])
+def test_other_images_are_refused(shape: tuple[int, ...]) -> None:
+    wrong: tuple[Any, ...] = (torch.zeros(shape), torch.zeros(shape).tolist())
+    for images in wrong:
+        with pytest.raises(GenlabError, match="images"):
+            small().edit(images, t_start=3)
+        with pytest.raises(GenlabError, match="images"):
+            small().inpaint(images, LEFT)
 
 
-@pytest.mark.parametrize(
-    ("classes", "labels", "complaint"),
-    [
-        (None, torch.arange(8), "unconditional"),
-        (10, torch.arange(3), r"of shape \(8,\)"),
-        (5, torch.arange(8), r"in 0\.\.4, got 5"),
-    ],
-)
+@pytest.mark.parametrize(("num_classes", "labels"), [(None, [0] * 8), (10, [0] * 7), (5, [5] * 8)])
 def test_labels_that_cannot_be_are_refused(
-    classes: int | None, labels: Tensor, complaint: str, images: Tensor
+    num_classes: int | None, labels: list[int], images: Tensor
 ) -> None:
-    family = small(num_classes=classes)
-    for walk in (family.edit(images, labels, t_start=3), family.inpaint(images, LEFT, labels)):
-        with pytest.raises(GenlabError, match=complaint):
-            next(walk)
+    family = small(num_classes=num_classes)
+    with pytest.raises(GenlabError, match=r"labels|unconditional"):
+        family.edit(images, torch.tensor(labels), t_start=3)
+    with pytest.raises(GenlabError, match=r"labels|unconditional"):
+        family.inpaint(images, LEFT, torch.tensor(labels))
+    with pytest.raises(GenlabError, match=r"labels|unconditional"):
+        family.trajectory(8, labels=torch.tensor(labels))

@@ -12,9 +12,9 @@ from genlab.diffusion.guidance import guided
 from genlab.diffusion.samplers import (
     Denoiser,
     SamplerStep,
+    as_denoiser,
     ddim,
     ddpm,
-    denoiser,
     dpm_solver_pp,
     euler,
     heun,
@@ -61,7 +61,7 @@ def walk(
     kind: PredictionType = "epsilon",
     schedule: NoiseSchedule = SCHEDULES["linear"],
 ) -> list[SamplerStep]:
-    denoise = denoiser(made_up, schedule, kind, clip_sample=clip)
+    denoise = as_denoiser(made_up, schedule, kind, clip_sample=clip)
     generator = torch.Generator().manual_seed(seed)
     return list(ddim(denoise, x, schedule, timestep_pairs(1000, n), eta=eta, generator=generator))
 
@@ -118,7 +118,7 @@ def test_diffusers_own_loop_ends_in_the_same_image(n: int, kind: PredictionType,
 def test_noise_of_any_eta_is_that_of_diffusers(n: int, eta: float) -> None:
     schedule, x, pairs = SCHEDULES["linear"], noise_of(0), timestep_pairs(1000, n)
     *_, reference = diffusers_ddim(schedule, x.double(), pairs, eta)
-    *_, last = ddim(denoiser(made_up, schedule), x, schedule, pairs, eta=eta, generator=seeded())
+    *_, last = ddim(as_denoiser(made_up, schedule), x, schedule, pairs, eta=eta, generator=seeded())
     torch.testing.assert_close(last.x.double(), reference, atol=1e-5, rtol=1e-5)
 
 
@@ -217,13 +217,13 @@ def test_noise_goes_in_and_a_gaussian_comes_out(name: str, sampler: Sampler) -> 
 @pytest.mark.parametrize("sampler", ALL, ids=lambda sampler: sampler.__name__)
 def test_states_count_down_and_end_with_the_finished_image(sampler: Sampler) -> None:
     schedule, pairs = SCHEDULES["linear"], timestep_pairs(1000, 7)
-    states = list(sampler(denoiser(made_up, schedule), noise_of(0), schedule, pairs))
+    states = list(sampler(as_denoiser(made_up, schedule), noise_of(0), schedule, pairs))
     assert [state.t for state in states] == [*(t for t, _ in pairs), -1]
     assert torch.equal(states[0].x, noise_of(0))
     assert torch.equal(states[-1].x, states[-2].pred_original_sample)  # the image itself is there: (1, 0)
     assert states[-1].pred_original_sample is states[-1].x
     for state in states[:-1]:
-        expected = denoiser(made_up, schedule)(state.x, state.t)
+        expected = as_denoiser(made_up, schedule)(state.x, state.t)
         assert torch.equal(state.pred_original_sample, expected)
 
 
@@ -303,7 +303,7 @@ def test_after_clipping_the_noise_is_derived_again(kind: PredictionType) -> None
 def test_the_noise_cannot_be_asked_for_where_there_is_nothing_else() -> None:
     for name in ("straight", "linear, zero SNR"):
         with pytest.raises(GenlabError, match="use v_prediction, sample or flow_prediction") as refusal:
-            denoiser(made_up, SCHEDULES[name])
+            as_denoiser(made_up, SCHEDULES[name])
         assert "\n" not in str(refusal.value)
 
 
@@ -318,7 +318,7 @@ def test_guidance_works_with_every_sampler(sampler: Sampler, scale: float, alone
 
     def end(predict: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         options = {"generator": seeded()} if sampler is ddpm else {}
-        *_, last = sampler(denoiser(predict, schedule), noise_of(0), schedule, pairs, **options)
+        *_, last = sampler(as_denoiser(predict, schedule), noise_of(0), schedule, pairs, **options)
         return last.x
 
     asked = torch.full((2,), 3)
@@ -337,6 +337,6 @@ def test_no_graph_is_kept(sampler: Sampler) -> None:
 @pytest.mark.parametrize("sampler", ALL, ids=lambda sampler: sampler.__name__)
 def test_half_precision_predictions_become_float32(sampler: Sampler) -> None:
     schedule = SCHEDULES["linear"]
-    half = denoiser(lambda x, t: made_up(x, t).bfloat16(), schedule)
+    half = as_denoiser(lambda x, t: made_up(x, t).bfloat16(), schedule)
     states = sampler(half, noise_of(0), schedule, timestep_pairs(1000, 5))
     assert {state.x.dtype for state in states} == {torch.float32}

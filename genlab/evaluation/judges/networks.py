@@ -32,8 +32,7 @@ class Judge(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, 28, 28) in [-1, 1] to logits (N, num_classes)."""
-        logits: Tensor = self.head(self.body(images))
-        return logits
+        return self.head(self.body(images))
 
 
 def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:

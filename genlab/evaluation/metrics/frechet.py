@@ -128,5 +128,4 @@ def _covariance(features: Tensor) -> Tensor:
 def _square_root(matrix: Tensor) -> Tensor:
     """The symmetric square root of a symmetric positive semi-definite matrix."""
     values, vectors = torch.linalg.eigh(matrix)
-    root: Tensor = vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
-    return root
+    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
