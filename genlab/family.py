@@ -53,7 +53,7 @@ class Family(Protocol):
         """Yield the losses in the order in which the networks are to be stepped.
 
         The loop steps a network before it asks for the next loss, so a later loss sees the earlier
-        step: a VAE and a diffusion model yield once, a GAN its detector's loss, then its forger's.
+        step: a VAE and a diffusion model yield once, a GAN its discriminator's loss, then its generator's.
 
         Args:
             images: float32 in [-1, 1], (N, 1, 28, 28).

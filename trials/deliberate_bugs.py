@@ -46,9 +46,7 @@ def caught_by(bug: Bug, copy: Path) -> str | None:
     file.write_text(text.replace(bug.right, bug.wrong), "utf-8")
     words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{bug.tests}"]
     environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(
-        [sys.executable, *words], cwd=copy, env=environment, capture_output=True, text=True
-    )
+    run = subprocess.run([sys.executable, *words], cwd=copy, env=environment, capture_output=True, text=True)
     file.write_text(text, "utf-8")
     failed = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return failed[0].split("::")[-1].split(" - ")[0] if failed else None

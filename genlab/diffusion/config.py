@@ -11,14 +11,14 @@ from genlab.diffusion.schedule import PredictionType, ScheduleName, Spacing
 SamplerName = Literal["ddpm", "ddim", "dpm_solver_pp", "euler", "heun"]
 
 
-class NaiveConfig(Settings):
+class NaiveDenoiserConfig(Settings):
     """One hidden layer, not told the time."""
 
     kind: Literal["naive"] = "naive"
     hidden_dim: int = Field(512, ge=1, description="width of the hidden layer")
 
 
-class MLPConfig(Settings):
+class MLPDenoiserConfig(Settings):
     """An MLP that is told the time."""
 
     kind: Literal["mlp"] = "mlp"
@@ -64,8 +64,8 @@ class DiffusionConfig(Settings):
     )  # fmt: skip
 
     family: Literal["diffusion"] = "diffusion"
-    network: Annotated[NaiveConfig | MLPConfig | UNetConfig, Field(discriminator="kind")] = Field(
-        UNetConfig(), description="the network that makes the prediction"
+    network: Annotated[NaiveDenoiserConfig | MLPDenoiserConfig | UNetConfig, Field(discriminator="kind")] = (
+        Field(UNetConfig(), description="the network that makes the prediction")
     )
     num_train_timesteps: int = Field(1000, ge=1, le=100_000, description="T, noise levels in training")
     schedule: ScheduleName = Field("cosine", description="how the noise grows; straight: flow matching")

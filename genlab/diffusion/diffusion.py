@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data import IMAGE_SHAPE, to_unit
-from genlab.diffusion.config import DiffusionConfig, MLPConfig, NaiveConfig, SamplerName
+from genlab.diffusion.config import DiffusionConfig, MLPDenoiserConfig, NaiveDenoiserConfig, SamplerName
 from genlab.diffusion.editing import inpainting, noised_start
 from genlab.diffusion.guidance import drop_labels, guided
 from genlab.diffusion.loss import denoising_loss
@@ -26,9 +26,9 @@ GUIDANCE = 2.0  # the scale of a conditional model that is told nothing else
 def build_network(config: DiffusionConfig) -> nn.Module:
     """The network that the settings ask for; all have the signature (x_t, t, labels)."""
     network = config.network
-    if isinstance(network, NaiveConfig):
+    if isinstance(network, NaiveDenoiserConfig):
         return NaiveNoisePredictor(network.hidden_dim)
-    if isinstance(network, MLPConfig):
+    if isinstance(network, MLPDenoiserConfig):
         return MLPNoisePredictor(network.hidden_dim, network.num_layers, config.num_classes)
     unet = UNet(
         network.channels,

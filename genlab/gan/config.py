@@ -14,7 +14,7 @@ from genlab.nn.mlp import Activation
 TWO_TARGETS = ("non_saturating", "least_squares")  # the games that aim at a number, which can be smoothed
 
 
-class MLPConfig(Settings):
+class MLPPlayersConfig(Settings):
     """One hidden layer in each player."""
 
     kind: Literal["mlp"] = "mlp"
@@ -39,7 +39,7 @@ class GANConfig(Settings):
     SAMPLING: ClassVar[tuple[str, ...]] = ("truncation",)
 
     family: Literal["gan"] = "gan"
-    network: Annotated[MLPConfig | DCGANConfig, Field(discriminator="kind")] = Field(
+    network: Annotated[MLPPlayersConfig | DCGANConfig, Field(discriminator="kind")] = Field(
         DCGANConfig(), description="generator and discriminator"
     )
     latent_dim: int = Field(64, ge=1, description="width of the code")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from genlab.data import IMAGE_SHAPE, to_unit
 from genlab.errors import GenlabError
 from genlab.family import Dial, Loss, device_of
-from genlab.gan.config import GANConfig, MLPConfig
+from genlab.gan.config import GANConfig, MLPPlayersConfig
 from genlab.gan.loss import (
     decision_boundary,
     discriminator_loss,
@@ -26,7 +26,7 @@ def build_networks(config: GANConfig) -> nn.ModuleDict:
     """The two players that the settings ask for."""
     network, classes = config.network, config.num_classes
     generator: nn.Module
-    if isinstance(network, MLPConfig):
+    if isinstance(network, MLPPlayersConfig):
         hidden = network.activation
         generator = MLPDecoder(
             config.latent_dim, network.hidden_dim, IMAGE_SHAPE, num_classes=classes, hidden=hidden
@@ -136,6 +136,8 @@ class GAN:
             GenlabError: codes as for ``check_codes``; labels as for ``Decodes.decode``.
         """
         z = check_codes(z, self.latent_dim)
+        if self.num_classes is not None and labels is None:
+            raise GenlabError("this model is class-conditional: decode needs labels")
         device = device_of(self.networks)
         chosen = choose_labels(self.num_classes, len(z), labels, None, blends=True)
         logits = self.networks["generator"](z.to(device), None if chosen is None else chosen.to(device))

@@ -1,7 +1,7 @@
-"""The detective of a GAN: an image, and where there are classes a label, to one logit.
+"""The discriminator: an image, and where there are classes a label, to one logit.
 
-The forger is one of the decoders of ``genlab.nn``, which the VAE has too. The detective is in two parts:
-features of the image, and what is made of them. A label can come in before or after (``conditioning``):
+The generator is one of the decoders of ``genlab.nn``, which the VAE has too. The discriminator has two parts:
+features of the image, and the logit made of them. A label can come in before or after (``conditioning``):
 
     embedding   the label joins the image: as more inputs of the first layer, one per class, or, where the
                 image stays a map, as a learned picture over it (Mirza and Osindero 2014)
@@ -127,7 +127,7 @@ def with_spectral_norm(network: nn.Module) -> nn.Module:
     """The network with every weight matrix divided by its largest singular value.
 
     A linear layer then stretches a difference of inputs at most to its own length, and several of them
-    together as well: a detective of matrices cannot be steeper than 1 (Miyato et al. 2018,
+    together as well: a discriminator of matrices cannot be steeper than 1 (Miyato et al. 2018,
     arXiv:1802.05957, equation 8). A convolution here sees each pixel in four patches, and can stretch by
     2; a projection is a second answer beside the first. The bound is wider there, and still one.
     The singular value is followed by one power iteration at every call in training.

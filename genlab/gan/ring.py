@@ -55,7 +55,7 @@ def draw_ring(axis: Axes, points: Tensor, color: str) -> None:
 
 @dataclass(frozen=True)
 class Round:
-    """One round of the game: a step of the detective, then one of the forger.
+    """One round of the game: a step of the discriminator, then one of the generator.
 
     Attributes:
         number: 1 for the first, counted over the whole life of the game.
@@ -68,9 +68,9 @@ class Round:
 
 
 class RingGame:
-    """A forger and a detective of two hidden layers each, and their optimisers.
+    """A generator and a discriminator of two hidden layers each, and their optimisers.
 
-    The forger learns three times as fast as the detective: enough for the plain game to collapse.
+    The generator learns three times as fast as the discriminator: enough for the plain game to collapse.
 
     Args:
         seed: decides the initial weights and all that is drawn while playing.
@@ -102,7 +102,7 @@ class RingGame:
 
         Args:
             rounds: how many.
-            penalty: weight of the detective's ``gradient_penalty`` on real and on fake points.
+            penalty: weight of the discriminator's ``gradient_penalty`` on real and on fake points.
             batch_size: real points, and fakes, per round.
         """
         for _ in range(rounds):
@@ -128,6 +128,6 @@ class RingGame:
 
     @torch.no_grad()
     def points(self, n: int = 1000) -> Tensor:
-        """What the forger makes of ``n`` codes, the same ones each time it is asked: (n, 2)."""
+        """What the generator makes of ``n`` codes, the same ones each time it is asked: (n, 2)."""
         codes = torch.randn(n, self.latent_dim, generator=torch.Generator().manual_seed(0))
         return self.generator(codes)

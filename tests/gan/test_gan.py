@@ -396,8 +396,16 @@ def test_labels_are_for_conditional_models() -> None:
     ):
         with pytest.raises(GenlabError, match="this model is unconditional"):
             refused()
-    with pytest.raises(GenlabError, match=r"labels should be in 0\.\.9, got 10"):
+    with pytest.raises(GenlabError, match="labels"):
         small(num_classes=10).sample(1, labels=torch.tensor([10]))
+
+
+def test_decoding_draws_nothing_so_a_conditional_model_needs_labels() -> None:
+    family, random = small(num_classes=10), torch.get_rng_state()
+    with pytest.raises(GenlabError, match="needs labels"):
+        family.decode(torch.zeros(2, 5))
+    family.decode(torch.zeros(2, 5), torch.tensor([1, 2]))
+    assert torch.equal(torch.get_rng_state(), random)
 
 
 def test_generator_and_decoder_are_one_architecture() -> None:
