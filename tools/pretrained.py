@@ -22,7 +22,7 @@ import typer
 from genlab import plots
 from genlab.commands.evaluate import EVALUATION, evaluate, known_report, write_evaluation
 from genlab.commands.export import export
-from genlab.commands.find import SHIPPED
+from genlab.commands.find import SHIPPED_MODELS
 from genlab.commands.pretrained import load_pretrained, pretrained_names
 from genlab.commands.sample import sample_in_batches
 from genlab.data import load_dataset
@@ -72,8 +72,8 @@ def ship(names: Names) -> None:
     """Export in place of what ships now, measure, draw."""
     FOLDER.mkdir(exist_ok=True)
     for name in known(names):
-        run, folder = Path("runs/pretrained") / name, SHIPPED / name
-        fresh = export(run, SHIPPED / f"{name}.fresh", command=COMMANDS[name])
+        run, folder = Path("runs/pretrained") / name, SHIPPED_MODELS / name
+        fresh = export(run, SHIPPED_MODELS / f"{name}.fresh", command=COMMANDS[name])
         shutil.rmtree(folder, ignore_errors=True)  # not before there is another
         fresh.rename(folder)
         print(f"{name}: {size_in_bytes(folder) / 1e6:.1f} MB")
@@ -109,7 +109,7 @@ def steps(
     """The diffusion model with few steps and with many, on the same noise."""
     for count in (8, 50):
         measured = evaluate(
-            SHIPPED / f"diffusion-{dataset}", n=n, overrides={"model.num_inference_steps": count}
+            SHIPPED_MODELS / f"diffusion-{dataset}", n=n, overrides={"model.num_inference_steps": count}
         )
         print(f"{count:>3} steps: {by_both(measured.report)} at N = {n:,}", flush=True)
 
@@ -128,20 +128,20 @@ def table() -> None:
     ]
     lines = [titles, ["---"] * len(titles)]
     for name in pretrained_names():
-        summary, report = read_summary(SHIPPED / name), known_report(SHIPPED / name)
+        summary, report = read_summary(SHIPPED_MODELS / name), known_report(SHIPPED_MODELS / name)
         if report is None:
             raise SystemExit(f"{name} is not measured yet: python tools/pretrained.py ship {name}")
 
         lines.append([
             name,
-            f"{size_in_bytes(SHIPPED / name) / 1e6:.1f}",
+            f"{size_in_bytes(SHIPPED_MODELS / name) / 1e6:.1f}",
             f"{sum(summary['parameters'].values()):,}",
             f"{report.n:,}",
             *(by_both(report, figure).replace("|", "\\|") for figure in SHOWN),
             f"{summary['seconds'] / 60:.0f} min, {summary['sessions'][-1]['threads']} thread(s)",
             f"`{summary['command']}`",
         ])  # fmt: skip
-    total = size_in_bytes(SHIPPED) / 1e6
+    total = size_in_bytes(SHIPPED_MODELS) / 1e6
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     write_aside(FOLDER / "README.md", INTRODUCTION.format(total=total) + text + "\n")
     print(text)

@@ -21,7 +21,7 @@ from genlab.evaluation.judges.features import check_measurable
 from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
 from genlab.evaluation.metrics.memorisation import closest_pairs, nearest
 from genlab.evaluation.reference import QUERIES
-from genlab.evaluation.report import Metric, Report, as_text, report_from_json
+from genlab.evaluation.report import Metric, Report, report_from_json, report_text
 from genlab.family import Family, HasLikelihood, count_parameters
 from genlab.files import make_writable, write_aside
 from genlab.runs.display import say
@@ -186,7 +186,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(evaluation.report.as_json(), indent=1)
         write_aside(out / REPORT, text + "\n")
-        write_aside(out / "report.txt", as_text(evaluation.report) + "\n")
+        write_aside(out / "report.txt", report_text(evaluation.report) + "\n")
         write_aside(out / "closest.png", plots.to_png(sheet, scale=2))
     except OSError as error:
         raise GenlabError(f"cannot write into {out}: {error.strerror}") from None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from genlab.commands.compare import measured_from_json, rows_of
 from genlab.commands.evaluate import known_report
-from genlab.commands.find import SHIPPED, find_run
+from genlab.commands.find import SHIPPED_MODELS, find_run
 from genlab.commands.sample import load
 from genlab.errors import GenlabError, did_you_mean
 from genlab.evaluation.report import Metric, Report, by_key
@@ -25,12 +25,12 @@ from genlab.runs.folder import (
     read_summary,
 )
 
-FAIR = SHIPPED / "fair"  # the comparison.json of the fair bench, by data set
+FAIR_RESULTS = SHIPPED_MODELS / "fair"  # the comparison.json of the fair bench, by data set
 
 
 def pretrained_names() -> list[str]:
     """The models that come with the package."""
-    return [path.name for path in find_runs(SHIPPED)]
+    return [path.name for path in find_runs(SHIPPED_MODELS)]
 
 
 def load_pretrained(name: str, overrides: Mapping[str, object] | None = None) -> Family:
@@ -46,21 +46,21 @@ def load_pretrained(name: str, overrides: Mapping[str, object] | None = None) ->
     if name not in pretrained_names():
         near = did_you_mean(str(name), pretrained_names())
         raise GenlabError(f"no model {name!r} comes with genlab: {near}")
-    return load(SHIPPED / name, overrides=overrides)
+    return load(SHIPPED_MODELS / name, overrides=overrides)
 
 
 def origin(run: str | Path) -> str:
     """Whose model a name leads to, in words: one's own run, or one that comes with the package."""
-    return "comes with genlab" if find_run(run).parent == SHIPPED else "a run of your own"
+    return "comes with genlab" if find_run(run).parent == SHIPPED_MODELS else "a run of your own"
 
 
 def as_table() -> str:
     """The models that ship, in lines of text: sizes, and how far their images are from real ones."""
     lines = [f"{'model':<24}{'weights':>10}{'MB':>7}{'N':>9}  Fréchet distance / that of real images"]
     for name in pretrained_names():
-        summary, report = read_summary(SHIPPED / name), known_report(SHIPPED / name)
+        summary, report = read_summary(SHIPPED_MODELS / name), known_report(SHIPPED_MODELS / name)
         weights = sum(summary.get("parameters", {}).values())
-        megabytes = size_in_bytes(SHIPPED / name) / 1e6
+        megabytes = size_in_bytes(SHIPPED_MODELS / name) / 1e6
         measured = "not measured"
         if report is not None:
             ratios = [figure for figure in report.figures.values() if figure.name == "frechet_ratio"]
@@ -81,13 +81,13 @@ def fair_bench(dataset: str) -> list[Row]:
     Raises:
         GenlabError: it was not measured on this data.
     """
-    known = sorted(file.stem for file in FAIR.glob("*.json"))
+    known = sorted(file.stem for file in FAIR_RESULTS.glob("*.json"))
     if dataset not in known:
         raise GenlabError(
             f"no fair bench of {dataset!r} comes with genlab: {did_you_mean(dataset, known)}, or make one: "
             f"genlab compare --seconds 120 --dataset {dataset}"
         )
-    values = json.loads((FAIR / f"{dataset}.json").read_text("utf-8"))
+    values = json.loads((FAIR_RESULTS / f"{dataset}.json").read_text("utf-8"))
     measured = [measured_from_json(each) for each in values["measured"]]
     floor = by_key(Metric(**figure) for figure in values["floor"])
     n = next(each.report.n for each in measured if each.report is not None)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genlab import plots
+from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import check_measurable, look
 from genlab.evaluation.judges.networks import Kind
 from genlab.evaluation.metrics.frechet import frechet_distance
@@ -46,6 +47,8 @@ def frechet_ratio(images: Tensor, reference: Reference) -> float:
     check_measurable(images)
     real = reference.training[reference.first].features
     floor = frechet_distance(reference.test_seen[: len(images)], real)
+    if not floor > 0:
+        raise GenlabError("the floor is 0, as the test images are training images: it has no multiple")
     return frechet_distance(look(reference.judges[reference.first], images).features, real) / floor
 
 

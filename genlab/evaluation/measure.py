@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.data import Dataset
+from genlab.data import Dataset, shared_images
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import Seen, check_measurable, look
 from genlab.evaluation.judges.find import doubt_about, judges_for
@@ -23,7 +23,7 @@ from genlab.evaluation.metrics.kernel import kernel_distance
 from genlab.evaluation.metrics.memorisation import memorisation, nearest
 from genlab.evaluation.metrics.precision_recall import manifold
 from genlab.evaluation.metrics.two_sample import two_sample_test
-from genlab.evaluation.reference import QUERIES, Reference, check_number, looks_needed, make_reference
+from genlab.evaluation.reference import QUERIES, Reference, check_set_size, looks_needed, make_reference
 from genlab.evaluation.report import Key, Metric, Report, by_key, with_ratio
 from genlab.progress import bar
 
@@ -140,13 +140,21 @@ class Yardstick:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A warning for each judge that hardly does better than guessing on these test images."""
+        """What is wrong with the test images or the judges: copies of training images, judges that guess."""
+        train, test = self.reference.train, self.reference.test
+        shared = shared_images(train, test)
+        copies: tuple[str, ...] = ()
+        if shared > len(test) / 100:
+            copies = (
+                f"Warning: {shared:,} of the {len(test):,} test images of {test.name} are training images: "
+                "the floor is too low, and nothing here says how new images fare; test on others",
+            )
         labels = self.reference.test.labels[self.reference.held_out]
         doubts = (
             doubt_about(kind, self.floor["class_accuracy", kind].value, labels)
             for kind in self.reference.judges
         )
-        return tuple(doubt for doubt in doubts if doubt is not None)
+        return (*copies, *(doubt for doubt in doubts if doubt is not None))
 
 
 def make_yardstick(
@@ -185,7 +193,7 @@ def images_per_set(n: int | None, test: Dataset) -> int:
         GenlabError: it is out of range.
     """
     n = min(10_000, len(test)) if n is None else n
-    check_number(n, test)
+    check_set_size(n, test)
     return n
 
 

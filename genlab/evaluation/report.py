@@ -168,17 +168,20 @@ def by_key(figures: Iterable[Metric]) -> dict[Key, Metric]:
 
 
 def with_ratio(figures: Mapping[Key, Metric], floor: Mapping[Key, Metric]) -> dict[Key, Metric]:
-    """The same, and before them each judge's Fréchet distance as a multiple of its floor."""
+    """The same, and before them each judge's Fréchet distance as a multiple of its floor.
+
+    There is no such multiple where the floor is 0: test images that are the training images.
+    """
     ratios: dict[Key, Metric] = {}
     for (name, judge), figure in figures.items():
-        if name == "frechet":
+        if name == "frechet" and floor[name, judge].value > 0:
             least = floor[name, judge].value
             error = None if figure.error is None else figure.error / least
             ratios["frechet_ratio", judge] = Metric("frechet_ratio", figure.value / least, error, judge)
     return {**ratios, **figures}
 
 
-def as_text(report: Report) -> str:
+def report_text(report: Report) -> str:
     """A table for a terminal: a line per figure, a column per judge, and what real images get."""
     judges = list(dict.fromkeys(judge for _, judge in report.figures if judge is not None))
     rows = [("", *(f"{judge} judge" for judge in judges), "real images", "best")]

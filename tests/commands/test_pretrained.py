@@ -14,7 +14,7 @@ import genlab
 from genlab.cli import app
 from genlab.commands.evaluate import known_report
 from genlab.commands.export import export, thinned
-from genlab.commands.find import SHIPPED, find_run
+from genlab.commands.find import SHIPPED_MODELS, find_run
 from genlab.commands.pretrained import fair_bench, load_pretrained, origin, pretrained_names
 from genlab.commands.sample import load, sample
 from genlab.commands.train import fit, resume
@@ -163,10 +163,10 @@ def test_the_command_line_exports(run: Path, tmp_path: Path) -> None:
 def test_a_run_of_ones_own_comes_first(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = tmp_path / "shipped"
     export(run, shipped / "diffusion-mnist")
-    monkeypatch.setattr("genlab.commands.find.SHIPPED", shipped)
+    monkeypatch.setattr("genlab.commands.find.SHIPPED_MODELS", shipped)
     monkeypatch.setattr("genlab.commands.find.project_dir", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("genlab.commands.pretrained.SHIPPED", shipped)
+    monkeypatch.setattr("genlab.commands.pretrained.SHIPPED_MODELS", shipped)
     assert find_run("diffusion-mnist") == shipped / "diffusion-mnist"
     assert origin("diffusion-mnist") == "comes with genlab"
     export(run, tmp_path / "runs" / "diffusion-mnist")
@@ -186,7 +186,7 @@ def test_an_unknown_model_is_refused_with_the_near_one() -> None:
 
 def test_all_six_ship_and_take_no_more_than_25_megabytes() -> None:
     assert pretrained_names() == NAMES
-    assert size_in_bytes(SHIPPED) < 25_000_000
+    assert size_in_bytes(SHIPPED_MODELS) < 25_000_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -205,20 +205,20 @@ def test_each_draws_every_class_it_is_asked_for(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_has_a_report_and_says_how_it_was_made(name: str) -> None:
-    report = known_report(SHIPPED / name)
+    report = known_report(SHIPPED_MODELS / name)
     assert report is not None
     assert report.n == 10_000
     assert report.dataset == name.split("-")[1]
-    summary = json.loads((SHIPPED / name / SUMMARY).read_text())
+    summary = json.loads((SHIPPED_MODELS / name / SUMMARY).read_text())
     assert summary["command"].startswith("genlab train --config ")
     assert not {"source", "data_root"} & set(summary)
-    assert (SHIPPED / name / "samples.png").read_bytes().startswith(b"\x89PNG")
+    assert (SHIPPED_MODELS / name / "samples.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_command_of_each_leads_to_its_settings(name: str) -> None:
     """So whoever runs the command trains this model."""
-    summary = json.loads((SHIPPED / name / SUMMARY).read_text())
+    summary = json.loads((SHIPPED_MODELS / name / SUMMARY).read_text())
     words = shlex.split(summary["command"])
     assert words[:3] == ["genlab", "train", "--config"]
     assert words[3] == "pretrained-" + name.split("-")[0]
@@ -226,7 +226,7 @@ def test_the_command_of_each_leads_to_its_settings(name: str) -> None:
     settings = [words[i + 1].partition("=") for i, word in enumerate(words) if word == "--set"]
     given = {key: yaml.safe_load(value) for key, _, value in settings}
     asked = load_config(words[3], {"train.dataset": words[5]} | given)
-    shipped = load_config(SHIPPED / name / "config.yaml")
+    shipped = load_config(SHIPPED_MODELS / name / "config.yaml")
     assert shipped == asked
 
 
@@ -257,7 +257,7 @@ def test_the_names_work_as_runs_do(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_ships_was_trained_on_the_published_images(name: str, real_data: Path) -> None:
     fingerprint = load_dataset(name, "train", real_data).fingerprint
     for each in (f"{family}-{name}" for family in ("vae", "gan", "diffusion")):
-        assert json.loads((SHIPPED / each / SUMMARY).read_text())["fingerprint"] == fingerprint
+        assert json.loads((SHIPPED_MODELS / each / SUMMARY).read_text())["fingerprint"] == fingerprint
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from genlab.data import Dataset, to_signed, to_unit
+from genlab.data import Dataset, shared_images, to_signed, to_unit
 from genlab.errors import GenlabError
 
 
@@ -128,3 +128,9 @@ def test_neither_name_nor_memory_layout_matters(dataset: Dataset) -> None:
     assert not spread.is_contiguous()
     same = replace(dataset, images=spread, name="other", source="elsewhere").to("cpu")
     assert same.fingerprint == dataset.fingerprint
+
+
+def test_images_that_two_splits_share_are_counted(dataset: Dataset) -> None:
+    other = replace(dataset, images=torch.cat([dataset.images[:3], 255 - dataset.images[3:]]))
+    assert shared_images(dataset, other) == 3
+    assert (dataset == other) is False  # and raises nothing about tensors

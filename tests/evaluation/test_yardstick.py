@@ -9,7 +9,8 @@ from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.networks import Judge, Kind
 from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
-from genlab.evaluation.report import Metric
+from genlab.evaluation.report import Metric, report_text, with_ratio
+from tests.evaluation.conftest import glances
 
 Digits = tuple[Dataset, Dataset]
 
@@ -89,3 +90,14 @@ def test_bars_reach_their_ends(
     looks, figures = (part.split("\r")[-1] for part in shown.err.strip("\n").split("\n"))
     assert looks.startswith("judging real images: 100%")
     assert figures.startswith("figures of real images: 100%")
+
+
+def test_a_test_set_that_is_the_training_set_is_said_so(digits: Digits) -> None:
+    _, test = digits
+    yardstick = make_yardstick(test, test, 100, judges=glances())
+    assert any("360 of the 360" in note for note in yardstick.notes)
+    # Compared with themselves, a hundred images have a floor of 0, and nothing is divided by it.
+    floor = yardstick.floor
+    zero = {key: replace(floor[key], value=0.0) for key in floor if key[0] != "frechet_ratio"}
+    assert with_ratio(zero, zero) == zero
+    report_text(replace(yardstick.real, figures=zero, floor=zero))

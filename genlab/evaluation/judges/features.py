@@ -16,7 +16,7 @@ from genlab.evaluation.judges.networks import Judge
 BATCH = 250  # larger ones fall out of the processor's cache and take longer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Seen:
     """What a judge saw.
 

@@ -16,7 +16,7 @@ from genlab.errors import GenlabError
 SLICE = 2000  # rows of queries or training images at a time: 16 MB of distances, 6 MB of images
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Nearest:
     """The nearest training images of each of N images.
 

@@ -66,7 +66,7 @@ def test_a_kept_judge_answers_as_before(home: Path, dataset: Dataset) -> None:
     assert find_judge(dataset, "plain") is None
     torch.manual_seed(7)
     for kind, make in JUDGES.items():
-        judge = make()
+        judge = make(10)
         judge(torch.rand(9, 1, 28, 28))  # the normalisation remembers something
         judge.eval()
         before = look(judge, dataset.images)  # which also puts its weights in another order in memory

@@ -11,7 +11,7 @@ from genlab.evaluation.judges.features import look
 from genlab.evaluation.judges.files import read_cards
 from genlab.evaluation.judges.find import judges_for, make_judge, train_new
 from genlab.evaluation.judges.networks import JUDGES, Judge
-from tests.evaluation.conftest import Glance
+from tests.evaluation.conftest import glance
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +53,8 @@ def test_a_judge_that_guesses_is_used_with_a_warning(
 ) -> None:
     test, lines = replace(dataset, split="test"), list[str]()
     guess, good = dataset.labels.bincount().max().item() / 40, 0.975
-    monkeypatch.setitem(JUDGES, "plain", Glance)
-    monkeypatch.setitem(JUDGES, "residual", Glance)
+    monkeypatch.setitem(JUDGES, "plain", glance)
+    monkeypatch.setitem(JUDGES, "residual", glance)
     rights = iter([guess, good])
     monkeypatch.setattr("genlab.evaluation.judges.find.conditional_accuracy", lambda *_: next(rights))
     for _ in range(1 if steps else 2):  # trained, then found: its card is believed
@@ -82,7 +82,7 @@ def test_a_quick_look_keeps_nothing_and_takes_what_is_kept(home: Path, dataset: 
 def test_the_seed_decides_weights_too_and_the_global_generator_nothing(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(JUDGES, "plain", Glance)
+    monkeypatch.setitem(JUDGES, "plain", glance)
     before = torch.random.get_rng_state()
     (one, right), (two, _), (other, _) = (
         train_new("plain", dataset, dataset, steps=2, seed=seed) for seed in (5, 5, 6)

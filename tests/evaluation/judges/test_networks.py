@@ -23,7 +23,7 @@ def test_shapes(kind: Kind, num_classes: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_image_is_seen_alike_alone_and_among_others(kind: Kind) -> None:
-    judge, images = JUDGES[kind](), torch.rand(8, 1, 28, 28) * 2 - 1
+    judge, images = JUDGES[kind](10), torch.rand(8, 1, 28, 28) * 2 - 1
     judge(images)  # in train mode: gives the normalisation something to remember
     judge.eval()
     with torch.no_grad():
@@ -36,7 +36,7 @@ def test_an_image_is_seen_alike_alone_and_among_others(kind: Kind) -> None:
 
 def test_there_are_two_of_different_make() -> None:
     assert tuple(JUDGES) == KINDS
-    plain, residual = (judge() for judge in JUDGES.values())
+    plain, residual = (judge(10) for judge in JUDGES.values())
     assert plain.state_dict().keys() != residual.state_dict().keys()
     assert count_parameters(plain) != count_parameters(residual)
 

@@ -8,10 +8,10 @@ import torch
 
 from genlab.data import Dataset
 from genlab.evaluation.judges.features import look
-from genlab.evaluation.judges.networks import Judge, PlainJudge
+from genlab.evaluation.judges.networks import Judge, plain_judge
 from genlab.evaluation.judges.training import default_steps, moved, train_judge
 from genlab.evaluation.metrics.classes import conditional_accuracy
-from tests.evaluation.conftest import Glance
+from tests.evaluation.conftest import glance
 
 Digits = tuple[Dataset, Dataset]
 
@@ -89,7 +89,7 @@ def test_ink_is_kept_but_for_the_scale_and_stays_near_the_middle() -> None:
 def test_a_judge_learns_the_digits(digits: Digits) -> None:
     train, test = digits
     torch.manual_seed(0)
-    judge = PlainJudge()
+    judge = plain_judge()
     losses = list(train_judge(judge, train, steps=25, batch_size=48))
     assert len(losses) == 25
     assert losses[-1] < losses[0]
@@ -107,14 +107,14 @@ def trained(judge: Judge, dataset: Dataset, seed: int, steps: int = 12) -> dict[
 def test_the_seed_decides_all_and_the_global_generator_nothing(dataset: Dataset) -> None:
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
-    one = trained(Glance(), dataset, seed=3)
-    assert torch.equal(torch.random.get_rng_state(), before) is False  # Glance drew its first weights
-    judge = Glance()
+    one = trained(glance(), dataset, seed=3)
+    assert torch.equal(torch.random.get_rng_state(), before) is False  # glance drew its first weights
+    judge = glance()
     before = torch.random.get_rng_state()
     two = trained(judge, dataset, seed=3)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert not judge.training
-    other = trained(Glance(), dataset, seed=4)
+    other = trained(glance(), dataset, seed=4)
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
 
@@ -127,21 +127,21 @@ def test_clothes_are_mirrored_and_digits_are_not(dataset: Dataset, monkeypatch: 
         return images
 
     monkeypatch.setattr("genlab.evaluation.judges.training.moved", watched)
-    list(train_judge(Glance(), dataset, steps=2))
-    list(train_judge(Glance(), replace(dataset, name="fashion_mnist"), steps=1))
+    list(train_judge(glance(), dataset, steps=2))
+    list(train_judge(glance(), replace(dataset, name="fashion_mnist"), steps=1))
     assert seen == [False, False, True]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 10, 11])
 def test_any_number_of_steps_will_do(steps: int, dataset: Dataset) -> None:
-    judge = Glance()
+    judge = glance()
     assert len(list(train_judge(judge, dataset, steps=steps, batch_size=16))) == steps
     assert all(torch.isfinite(tensor).all() for tensor in judge.state_dict().values())
 
 
 def test_the_average_has_forgotten_where_it_began(dataset: Dataset) -> None:
     """Weights of 100 that training cannot move far in one step must not be mixed with anything."""
-    judge = Glance()
+    judge = glance()
     torch.nn.init.constant_(judge.head.weight, 100.0)
     list(train_judge(judge, dataset, steps=1))
     assert (judge.head.weight - 100).abs().max() < 0.1
