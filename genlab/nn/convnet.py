@@ -58,8 +58,7 @@ class ConvFeatures(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, 28, 28) to (N, num_features)."""
-        features: Tensor = self.layers(x)
-        return features
+        return self.layers(x)
 
 
 class ConvDecoder(nn.Module):
@@ -107,5 +106,4 @@ class ConvDecoder(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """(N, latent_dim) to logits (N, 1, 28, 28)."""
-        logits: Tensor = self.layers(self.first(join_labels(z, labels, self.num_classes)))
-        return logits
+        return self.layers(self.first(join_labels(z, labels, self.num_classes)))

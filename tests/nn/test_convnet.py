@@ -136,7 +136,7 @@ def test_the_decoder_is_plain_torch_layers_with_the_same_weights(
         if batch_norm:  # over the batch and all positions, with the biased variance
             mean = x.mean((0, 2, 3), keepdim=True)
             x = (x - mean) / ((x - mean).square().mean((0, 2, 3), keepdim=True) + 1e-5).sqrt()
-        return activate(x)  # type: ignore[no-any-return]
+        return activate(x)
 
     x = torch.cat([z, torch.eye(4)[labels]], dim=1)
     linear = layers_of(decoder, nn.Linear)

@@ -241,6 +241,17 @@ def test_fewer_codes_than_dimensions_are_no_obstacle() -> None:
     assert prior.sample(5).isfinite().all()
 
 
+def test_a_component_of_weight_0_adds_nothing_to_the_density() -> None:
+    """One Gaussian found, far away; the other, of weight 0, is still N(0, I): at 0, not even 1e-7 of it."""
+    codes, prior = 30 + torch.randn(60, 2, generator=seeded()), MixturePrior(2, 2)
+    prior.fit(codes, nobody(60))
+    assert prior.weights.tolist() == [[1, 0]]
+    expected = MultivariateNormal(prior.means[0, 0], scale_tril=prior.factors[0, 0]).log_prob(
+        torch.zeros(1, 2)
+    )
+    torch.testing.assert_close(prior.log_prob(torch.zeros(1, 2)), expected)
+
+
 def test_a_second_fit_forgets_the_first() -> None:
     prior, fresh = MixturePrior(2, 3), MixturePrior(2, 3)
     prior.fit(three_clouds(), nobody(6000))
