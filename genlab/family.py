@@ -1,4 +1,4 @@
-"""The protocol that every family of generative models speaks: the whole house in one page.
+"""The protocol that every family of generative models implements: the whole package in one page.
 
 Training, evaluation and widgets know a model by this protocol alone. They never ask whether it is
 a VAE, a GAN or a diffusion model, so a fourth family is one more folder and one line in
@@ -16,6 +16,11 @@ from torch import Tensor, nn
 
 from genlab.config import Settings
 from genlab.data import Dataset
+from genlab.errors import GenlabError
+
+
+class NoLikelihood(GenlabError):
+    """A model that has no likelihood was asked for nats: a VAE trained with beta 0 is an autoencoder."""
 
 
 class Loss(NamedTuple):
@@ -143,7 +148,7 @@ class Decodes(Family, Protocol):
 
 @runtime_checkable
 class DrawsCodes(Decodes, Protocol):
-    """A family that says where its codes come from; N(0, I) is taken where one does not."""
+    """A family with a prior of its own for codes; N(0, I) is taken where there is none."""
 
     def draw_codes(
         self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
@@ -202,7 +207,7 @@ class HasFinish(Family, Protocol):
 
 @runtime_checkable
 class HasLikelihood(Family, Protocol):
-    """A family that can say how likely an image is, at least: VAE."""
+    """A family with a bound on the likelihood of an image: VAE."""
 
     def nats(
         self,
@@ -220,14 +225,15 @@ class HasLikelihood(Family, Protocol):
         Args:
             images: float32 in [-1, 1], (N, 1, 28, 28); a batch, as it is computed in one go.
             labels: int64 (N,), needed by a conditional model.
-            k: guesses at what made each image; the more, the tighter the bound.
+            k: codes drawn per image; the more, the tighter the bound.
             generator: a CPU generator: the same one draws the same noise on any device.
 
         Returns:
             (N,), on the model's device.
 
         Raises:
-            GenlabError: a conditional model without labels; a model that has no likelihood.
+            GenlabError: a conditional model without labels.
+            NoLikelihood: a model that has no likelihood.
         """
         ...
 

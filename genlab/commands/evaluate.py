@@ -15,14 +15,15 @@ from genlab import plots
 from genlab.commands.find import find_run
 from genlab.commands.sample import load, sample_in_batches
 from genlab.config import read_settings
-from genlab.data import Dataset, load_dataset, to_signed, to_unit
+from genlab.data import Dataset, load_dataset, to_unit
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import check_measurable
 from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
+from genlab.evaluation.metrics.likelihood import mean_bound
 from genlab.evaluation.metrics.memorisation import closest_pairs, nearest
 from genlab.evaluation.reference import QUERIES
 from genlab.evaluation.report import Metric, Report, report_from_json, report_text
-from genlab.family import Family, HasLikelihood, count_parameters
+from genlab.family import Family, HasLikelihood, NoLikelihood, count_parameters
 from genlab.files import make_writable, write_aside
 from genlab.runs.display import say
 from genlab.runs.folder import CONFIG, read_summary
@@ -204,15 +205,12 @@ def closest_pairs_sheet(evaluation: Evaluation, n: int = 36) -> Tensor:
 
 
 def nats(family: HasLikelihood, test: Dataset, seed: int = 0) -> list[Metric]:
-    """The mean bound over test images, and its standard error; nothing for a model without a density."""
-    images, labels = test.images[:NATS_IMAGES], test.labels[:NATS_IMAGES]
-    generator = torch.Generator().manual_seed(seed)
+    """The negative evidence lower bound over test images; nothing for a model that has no likelihood."""
     try:
-        bound = family.nats(to_signed(images), labels, generator=generator)
-    except GenlabError:  # trained with beta 0: an autoencoder
+        bound = mean_bound(family, test, n=min(NATS_IMAGES, len(test)), seed=seed)
+    except NoLikelihood:
         return []
-    error = bound.std().item() / len(bound) ** 0.5
-    return [Metric("nats", bound.mean().item(), error)]
+    return [Metric("nats", bound.nats, bound.error)]
 
 
 def training_seconds(run: Path) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from genlab.data import IMAGE_SHAPE
 from genlab.errors import GenlabError
 from genlab.family import Decodes, DrawsCodes
 
@@ -57,7 +58,7 @@ def leading_directions(model: Decodes, count: int, samples: int = 512) -> Direct
 
     Codes are drawn and decoded; the left singular vectors of the covariance between codes and pixels
     are the directions with the largest linear effect (partial least squares; Wold 1975). Of a conditional
-    model every class is looked at around its own mean: what changes with the class is the menu's affair.
+    model every class is looked at around its own mean: classes are chosen in a menu, not moved to.
 
     Args:
         model: anything that decodes.
@@ -79,7 +80,7 @@ def leading_directions(model: Decodes, count: int, samples: int = 512) -> Direct
         labels = torch.arange(samples) % model.num_classes
     z = draw_codes(model, samples, labels, generator)
     images = model.decode(z, labels).flatten(1).cpu()
-    covariance: Tensor = _centred(z, labels).T @ _centred(images, labels) / samples
+    covariance = _centred(z, labels).T @ _centred(images, labels) / samples
     left, _, _ = torch.linalg.svd(covariance, full_matrices=False)
     vectors = left.T[:count]
     vectors = vectors * (_centred(z, labels) @ vectors.T).std(0)[:, None]
@@ -116,7 +117,7 @@ def _orient(
 
 def _measure(images: Tensor) -> Tensor:
     """What ``MOVES`` lists, of each picture: moments of its ink, (N, 784) to (N, 5)."""
-    side = 28
+    side = IMAGE_SHAPE[1]
     ink = images.clamp_min(0).reshape(-1, side, side) + 1e-6
     total = ink.sum((1, 2))
     axis = torch.arange(side, dtype=ink.dtype) - (side - 1) / 2

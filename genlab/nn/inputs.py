@@ -1,4 +1,4 @@
-"""What every family checks of what it is given: images, codes, labels, a number of images."""
+"""Validation of what models are given: images, codes, labels, numbers of things."""
 
 import torch
 from torch import Tensor
@@ -17,11 +17,7 @@ def check_images(images: Tensor, known: Tensor | None = None) -> Tensor:
     Raises:
         GenlabError: no tensor, another shape, none, whole numbers, or a value out of range or not finite.
     """
-    if not isinstance(images, Tensor):
-        raise GenlabError(f"images should be a tensor, got {type(images).__name__}")
-    if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or not len(images):
-        height, width = IMAGE_SHAPE[1:]
-        raise GenlabError(f"images should be (N, 1, {height}, {width}), got {tuple(images.shape)}")
+    _check_shape("images should be", images, IMAGE_SHAPE)
     if not images.is_floating_point():
         raise GenlabError(f"images should be floats in [-1, 1], got {images.dtype}: genlab.data.to_signed")
     images = images.float() if known is None else torch.where(known, images.float(), -1.0)
@@ -36,14 +32,17 @@ def check_codes(z: Tensor, latent_dim: int) -> Tensor:
     Raises:
         GenlabError: no tensor, another shape, none, or a value that is not finite.
     """
-    if not isinstance(z, Tensor):
-        raise GenlabError(f"codes should be a tensor, got {type(z).__name__}")
-    if z.ndim != 2 or z.shape[1] != latent_dim or not len(z):
-        raise GenlabError(f"codes should be of shape (N, {latent_dim}), got {tuple(z.shape)}")
+    _check_shape("codes should be of shape", z, (latent_dim,))
     z = z.float()
     if not z.isfinite().all():
         raise GenlabError("codes should be finite")
     return z
+
+
+def _check_shape(wanted: str, x: Tensor, each: tuple[int, ...]) -> None:
+    if not isinstance(x, Tensor) or x.shape[1:] != each or not len(x):
+        got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise GenlabError(f"{wanted} (N, {', '.join(map(str, each))}), got {got}")
 
 
 def check_number(n: int, name: str = "n") -> None:
@@ -60,42 +59,55 @@ def choose_labels(
     *,
     blends: bool = False,
 ) -> Tensor | None:
-    """The labels that ``sample`` works with: checked if given, drawn if the model needs some.
+    """The labels that ``sample`` works with: checked if given, drawn uniformly if the model needs some.
 
     Args:
-        num_classes, n, labels, generator: the model's, and what it was asked for.
+        num_classes, n, labels, blends: as for ``need_labels``.
+        generator: to draw from.
+
+    Raises:
+        GenlabError: as for ``need_labels``, or an ``n`` that is not whole or below 1.
+    """
+    check_number(n)
+    if num_classes is not None and labels is None:
+        return torch.randint(num_classes, (n,), generator=generator)
+    return need_labels(num_classes, n, labels, "sample", blends=blends)
+
+
+def need_labels(
+    num_classes: int | None, n: int, labels: Tensor | None, who: str, *, blends: bool = False
+) -> Tensor | None:
+    """The labels that a method cannot work without, if the model is conditional: checked, never drawn.
+
+    Args:
+        num_classes: the model's; None for an unconditional one.
+        n: how many labels there should be.
+        labels: int64 (n,).
+        who: the method's name, for the message.
         blends: also allow weights of the classes, float (n, num_classes), each row with the sum 1.
 
     Raises:
-        GenlabError: labels on an unconditional model, of another kind or length, or out of range; an ``n``
-            that is not whole or below 1.
+        GenlabError: no labels for a conditional model or some for an unconditional one, labels of another
+            kind or length, or out of range.
     """
-    check_number(n)
     if num_classes is None:
         if labels is not None:
             raise GenlabError("this model is unconditional: it was trained without labels, leave them out")
         return None
     if labels is None:
-        return torch.randint(num_classes, (n,), generator=generator)
+        raise GenlabError(f"this model is class-conditional: {who} needs labels")
     if blends and isinstance(labels, Tensor) and labels.is_floating_point() and labels.ndim == 2:
-        return _check_blend(labels, n, num_classes)
-    if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
-        kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-        raise GenlabError(f"labels should be a tensor of int64, torch.tensor([3, 8]) say, got {kind}")
-    if labels.shape != (n,):
-        raise GenlabError(f"labels should be of shape ({n},), one per image, got {tuple(labels.shape)}")
+        sums_to_one = labels.shape == (n, num_classes) and ((labels.sum(1) - 1).abs() < 1e-4).all()
+        if not (sums_to_one and (labels >= 0).all()):
+            shape = f"({n}, {num_classes})"
+            raise GenlabError(
+                f"a blend of classes should be weights {shape}, each row at least 0, with sum 1"
+            )
+        return labels.float()
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.shape != (n,):
+        got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
+        raise GenlabError(f"labels should be a tensor of int64, of shape ({n},), got {got}")
     wrong = labels[(labels < 0) | (labels >= num_classes)]
     if len(wrong):
         raise GenlabError(f"labels should be in 0..{num_classes - 1}, got {int(wrong[0])}")
     return labels
-
-
-def _check_blend(weights: Tensor, n: int, num_classes: int) -> Tensor:
-    if weights.shape != (n, num_classes):
-        raise GenlabError(f"a blend of classes should be ({n}, {num_classes}), got {tuple(weights.shape)}")
-    sums_to_one = (weights.sum(1) - 1).abs() < 1e-4
-    if not ((weights >= 0).all() and sums_to_one.all()):
-        raise GenlabError(
-            "the weights of a blend of classes should be at least 0, with the sum 1 in each row"
-        )
-    return weights.float()

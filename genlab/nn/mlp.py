@@ -51,7 +51,7 @@ class MLPDecoder(nn.Module):
     """From a code to the logits of an image: the VAE's decoder and the GAN's generator.
 
     The same architecture serves both; what differs is the loss that trains it. It ends in logits:
-    whether a sigmoid (pixels in [0, 1]) or a tanh (in [-1, 1]) follows is the family's affair.
+    whether a sigmoid (pixels in [0, 1]) or a tanh (in [-1, 1]) follows is up to the family.
 
     Args:
         latent_dim: width of the code.
@@ -77,5 +77,4 @@ class MLPDecoder(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """(N, latent_dim) to logits (N, *image_shape)."""
-        logits: Tensor = self.layers(join_labels(z, labels, self.num_classes))
-        return logits.reshape(-1, *self.image_shape)
+        return self.layers(join_labels(z, labels, self.num_classes)).reshape(-1, *self.image_shape)

@@ -5,22 +5,19 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from genlab.config import Settings
-from genlab.vae.loss import (
-    Output,
-    Reconstruction,
-)
+from genlab.vae.loss import Output, Reconstruction
 
 Prior = Literal["standard", "fitted"]
 
 
-class MLPConfig(Settings):
+class MLPAutoencoderConfig(Settings):
     """One hidden layer in each half."""
 
     kind: Literal["mlp"] = "mlp"
     hidden_dim: int = Field(1024, ge=1, description="width of the hidden layers")
 
 
-class ConvConfig(Settings):
+class ConvAutoencoderConfig(Settings):
     """Two convolutions in the encoder, two transposed ones in the decoder."""
 
     kind: Literal["conv"] = "conv"
@@ -36,8 +33,8 @@ class VAEConfig(Settings):
     SAMPLING: ClassVar[tuple[str, ...]] = ("prior",)
 
     family: Literal["vae"] = "vae"
-    network: Annotated[MLPConfig | ConvConfig, Field(discriminator="kind")] = Field(
-        MLPConfig(), description="encoder and decoder"
+    network: Annotated[MLPAutoencoderConfig | ConvAutoencoderConfig, Field(discriminator="kind")] = Field(
+        MLPAutoencoderConfig(), description="encoder and decoder"
     )
     latent_dim: int = Field(80, ge=1, description="width of the code")
     output: Output = Field("sigmoid", description="how logits become pixels, and the loss's range")

@@ -1,4 +1,4 @@
-"""What the VAE's loss says about -log p(x), in nats: which likelihood each reconstruction term stands for.
+"""The evidence lower bound (ELBO) on log p(x), in nats, and what it is made of.
 
 Training minimises distance + beta * KL. Divided by beta that is a negative ELBO but for a constant:
 exp(-distance / beta) is the shape of a density around the reconstruction, as wide as beta makes it
@@ -20,10 +20,24 @@ from math import log, pi
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.distributions import Normal
 
 from genlab.data import to_unit
-from genlab.errors import GenlabError
+from genlab.family import NoLikelihood
 from genlab.vae.loss import Output, Reconstruction, gaussian_nats, kl_divergence, to_pixels
+
+
+def elbo(log_likelihood: Tensor, kl: Tensor) -> Tensor:
+    """The evidence lower bound on log p(x): log p(x|z) - KL(q(z|x) || p(z)), where z ~ q(z|x).
+
+    Reconstruction minus KL (Kingma and Welling 2014, equations 3 and 7). The KL may also be estimated by
+    the same z, as log q(z|x) - log p(z), which makes the bound log p(x|z) + log p(z) - log q(z|x)
+    (equation 2 there). On average over z neither is above log p(x).
+
+    What is made of it: ``VAE.losses`` yields beta * -elbo, but for a constant; ``VAE.nats`` is -elbo for
+    k = 1, and for more codes ``importance_weighted_nats``: minus the logarithm of the mean of exp(elbo).
+    """
+    return log_likelihood - kl
 
 
 def negative_log_likelihood(
@@ -47,26 +61,26 @@ def negative_log_likelihood(
         images, drawn with the grey levels as probabilities. So compare ``bce`` with ``bce`` only.
 
     Raises:
-        GenlabError: ``beta`` is 0, for which ``l2`` and ``l1`` have no density.
+        NoLikelihood: ``beta`` is 0, for which ``l2`` and ``l1`` have no density.
     """
     target = to_unit(images).flatten(1)
-    pixels = target.shape[1]
     if kind == "bce":
         return F.binary_cross_entropy_with_logits(logits.flatten(1), target, reduction="none").sum(1)
+    pixels = to_unit(to_pixels(logits, output))
     if kind == "gaussian":
         assert log_variance is not None
-        return gaussian_nats(to_unit(to_pixels(logits, output)), to_unit(images), log_variance)
+        return gaussian_nats(pixels, to_unit(images), log_variance)
     if beta == 0:
-        raise GenlabError(f"a VAE with beta 0 and {kind} has no likelihood: train it with a beta above 0")
-    error = to_unit(to_pixels(logits, output)).flatten(1) - target
+        raise NoLikelihood(f"a VAE with beta 0 and {kind} has no likelihood: train it with a beta above 0")
+    error = pixels.flatten(1) - target
     # A tanh's errors are counted in [-1, 1], where they are twice as large: in [0, 1] the density that
     # they belong to is half as wide, and so twice as high.
     stretch = 2 if output == "tanh" else 1
     if kind == "l1":
         scale = beta / stretch
-        return error.abs().sum(1) / scale + pixels * log(2 * scale)
+        return (error.abs() / scale + log(2 * scale)).sum(1)
     variance = beta / 2 / stretch**2
-    return error.square().sum(1) / (2 * variance) + pixels / 2 * log(2 * pi * variance)
+    return (error.square() / variance + log(2 * pi * variance)).sum(1) / 2
 
 
 def kl_of_each(mu: Tensor, log_var: Tensor) -> Tensor:
@@ -78,7 +92,7 @@ AT_ONCE = 2_000  # codes decoded in one go: memory stays bounded whatever k and 
 
 
 def importance_weighted_nats(
-    log_joint: Callable[[Tensor, slice], Tensor],
+    log_terms: Callable[[Tensor, slice], tuple[Tensor, Tensor]],
     mu: Tensor,
     log_var: Tensor,
     k: int,
@@ -86,12 +100,12 @@ def importance_weighted_nats(
 ) -> Tensor:
     """-log (1/k) sum_i p(x, z_i) / q(z_i | x), z_i ~ q (Burda et al. 2016, arXiv:1509.00519, equation 8).
 
-    On average an upper bound on -log p(x), for k = 1 the negative ELBO; it falls as k grows, and reaches
-    -log p(x) in the limit (theorem 1 there).
+    The logarithm of each weight is an ``elbo`` at one z. On average an upper bound on -log p(x), for k = 1
+    the negative ELBO; it falls as k grows, and reaches -log p(x) in the limit (theorem 1 there).
 
     Args:
-        log_joint: log p(x, z) = log p(x | z) + log p(z), given codes (n * m, latent_dim) and which images
-            they belong to: m codes for each image of the slice, one image after the other.
+        log_terms: log p(x | z) and log p(z), given codes (n * m, latent_dim) and which images they belong
+            to: m codes for each image of the slice, one image after the other.
         mu, log_var: of the Gaussian q(z | x) of each image, (N, latent_dim).
         k: codes per image, at least 1.
         generator: a CPU generator; the same one draws the same codes on any device.
@@ -102,19 +116,19 @@ def importance_weighted_nats(
     per_image, at_once = [], max(1, AT_ONCE // k)
     for start in range(0, len(mu), at_once):
         rows = slice(start, start + at_once)
-        centre, log_spread = mu[rows, None], log_var[rows, None] / 2
+        centre, log_sigma = mu[rows, None], log_var[rows, None] / 2
         total = torch.full((len(centre),), -torch.inf, device=mu.device)
         for done in range(0, k, AT_ONCE):
             size = (len(centre), min(AT_ONCE, k - done), mu.shape[1])
             noise = torch.randn(size, generator=generator).to(mu.device)
-            z = (centre + log_spread.exp() * noise).flatten(0, 1)
-            log_q = -(log_spread + noise.square() / 2 + log(2 * pi) / 2).sum(2)
-            weights = log_joint(z, rows).reshape(size[:2]) - log_q
-            total = torch.logaddexp(total, weights.logsumexp(1))
+            log_likelihood, log_prior = log_terms((centre + log_sigma.exp() * noise).flatten(0, 1), rows)
+            log_q = (log_standard_normal(noise) - log_sigma.sum(2)).flatten()
+            log_weights = elbo(log_likelihood, log_q - log_prior).reshape(size[:2])
+            total = torch.logaddexp(total, log_weights.logsumexp(1))
         per_image.append(log(k) - total)
     return torch.cat(per_image)
 
 
 def log_standard_normal(z: Tensor) -> Tensor:
-    """log N(z; 0, I): (N, latent_dim) to (N,)."""
-    return -(z.square() + log(2 * pi)).sum(1) / 2
+    """log N(z; 0, I): (..., latent_dim) to (...)."""
+    return Normal(0.0, 1.0, validate_args=False).log_prob(z).sum(-1)

@@ -1,4 +1,4 @@
-"""The two halves of a VAE (Kingma and Welling 2014): an encoder that answers with a Gaussian, a decoder."""
+"""The networks of a VAE (Kingma and Welling 2014): the encoders, and encoder and decoder as one."""
 
 from collections.abc import Sequence
 from math import log, prod
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """The same by two convolutions: 28x28 -> 14x14 -> 7x7 -> hidden -> (mu, log_var).
+    """The same by two convolutions, 28x28 -> 14x14 -> 7x7 -> hidden -> (mu, log_var).
 
     The label joins the features.
     """
@@ -101,8 +101,7 @@ class Autoencoder(nn.Module):
 def reparameterise(mu: Tensor, log_var: Tensor) -> Tensor:
     """Draw z ~ N(mu, exp(log_var)) so that gradients reach mu and log_var (equation 10 there).
 
-    The randomness comes in from outside, as ``noise``; what is left is a product and a sum, which
-    have gradients.
+    The randomness is in ``noise``, which depends on neither: a product and a sum have gradients.
     """
     noise = torch.randn_like(mu)
     return mu + torch.exp(log_var / 2) * noise

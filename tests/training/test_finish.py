@@ -18,7 +18,7 @@ from genlab.training.loop import train
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 from genlab.vae import VAE, VAEConfig
-from genlab.vae.config import MLPConfig
+from genlab.vae.config import MLPAutoencoderConfig
 from genlab.zoo import Config, load_config
 
 
@@ -27,7 +27,7 @@ class Watched(VAE):
 
     def __init__(self) -> None:
         torch.manual_seed(0)
-        super().__init__(VAEConfig(network=MLPConfig(hidden_dim=4), latent_dim=2))
+        super().__init__(VAEConfig(network=MLPAutoencoderConfig(hidden_dim=4), latent_dim=2))
         self.networks["autoencoder"].register_buffer("mark", torch.zeros(2))
         self.calls: list[dict[str, Any]] = []
 

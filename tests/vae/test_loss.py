@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from torch.distributions import Bernoulli, Laplace, Normal
+from torch.distributions import Bernoulli, Normal
 from torch.distributions import kl_divergence as reference_kl
 
 from genlab.vae.loss import (
@@ -40,15 +40,6 @@ def test_kl_is_torch_distributions_summed_over_dimensions_and_averaged_over_the_
     log_var = 3 * torch.randn(7, 80, generator=generator)
     each = reference_kl(Normal(mu.double(), (log_var.double() / 2).exp()), Normal(0.0, 1.0))
     assert kl_divergence(mu, log_var).item() == pytest.approx(each.sum(1).mean().item(), rel=1e-5)
-
-
-def test_kl_by_monte_carlo() -> None:
-    torch.manual_seed(0)
-    mu, log_var = torch.tensor([[0.5, -1.0]]), torch.tensor([[0.3, -0.7]])
-    posterior, prior = Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)
-    z = posterior.sample((200_000,))
-    estimate = (posterior.log_prob(z) - prior.log_prob(z)).sum(-1).mean().item()
-    assert kl_divergence(mu, log_var).item() == pytest.approx(estimate, rel=0.02)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-8, 1e-6, 1e-4, 1e-2, 1.0, 10.0])
@@ -114,19 +105,6 @@ def test_a_dimension_below_the_floor_is_not_pulled_and_one_above_is_as_ever() ->
         assert (without.grad[:, 1:] != 0).any(0).all()
 
 
-def test_a_collapsed_code_costs_the_floor() -> None:
-    zeros = torch.zeros(4, 5)
-    assert free_bits_kl(zeros, zeros, 0.25).item() == pytest.approx(5 * 0.25)
-    assert free_bits_kl(zeros, zeros, 0.0) == 0
-
-
-@pytest.mark.parametrize("free_bits", [0.0, 0.2, 2.0])
-def test_free_bits_do_not_depend_on_how_often_the_batch_is_there(free_bits: float) -> None:
-    mu, log_var = codes([0.0, 0.1, 0.6, 1.0, 3.0])
-    twice = free_bits_kl(mu.repeat(2, 1), log_var.repeat(2, 1), free_bits)
-    torch.testing.assert_close(twice, free_bits_kl(mu, log_var, free_bits))
-
-
 # --- the reconstruction term ------------------------------------------------------------------
 
 
@@ -150,19 +128,6 @@ def test_reconstruction_is_summed_over_pixels_and_averaged_over_the_batch(
     assert reconstruction_loss(logits, images, kind, output).item() == pytest.approx(total / 8, rel=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "output"), KINDS)
-def test_a_duplicated_batch_has_the_same_loss(
-    kind: Reconstruction, output: Output, logits: torch.Tensor, images: torch.Tensor
-) -> None:
-    once = reconstruction_loss(logits, images, kind, output)
-    twice = reconstruction_loss(logits.repeat(2, 1, 1, 1), images.repeat(2, 1, 1, 1), kind, output)
-    torch.testing.assert_close(once, twice)
-    mu, log_var = torch.randn(2, 8, 20)
-    torch.testing.assert_close(
-        kl_divergence(mu, log_var), kl_divergence(mu.repeat(2, 1), log_var.repeat(2, 1))
-    )
-
-
 def test_bce_is_the_bernoulli_likelihood_of_black_and_white_images(
     logits: torch.Tensor, images: torch.Tensor
 ) -> None:
@@ -183,13 +148,6 @@ def test_extreme_logits_stay_finite(kind: Reconstruction, output: Output, images
         assert logits.grad.isfinite().all()
 
 
-@pytest.mark.parametrize(("kind", "output"), [pair for pair in KINDS if pair[0] != "bce"])
-def test_a_perfect_reconstruction_costs_nothing(kind: Reconstruction, output: Output) -> None:
-    logits = torch.linspace(-3, 3, 784).reshape(1, 1, 28, 28)
-    images = to_pixels(logits, output)
-    assert reconstruction_loss(logits, images, kind, output).item() == pytest.approx(0, abs=1e-3)
-
-
 def test_both_outputs_reach_from_minus_one_to_one() -> None:
     for output in ("sigmoid", "tanh"):
         pixels = to_pixels(torch.tensor([-100.0, 0.0, 100.0]), output)
@@ -199,21 +157,6 @@ def test_both_outputs_reach_from_minus_one_to_one() -> None:
 
 
 # --- as likelihoods ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("output", ["sigmoid", "tanh"])
-def test_l1_is_a_laplace_and_l2_a_normal_distribution_but_for_a_constant(
-    output: Output, logits: torch.Tensor, images: torch.Tensor
-) -> None:
-    if output == "tanh":
-        prediction, target = logits.tanh(), images
-    else:
-        prediction, target = logits.sigmoid(), (images + 1) / 2
-    laplace = -Laplace(prediction, 1.0).log_prob(target).sum((1, 2, 3)).mean() - 784 * math.log(2)
-    torch.testing.assert_close(reconstruction_loss(logits, images, "l1", output), laplace)
-    normal = -Normal(prediction, math.sqrt(0.5)).log_prob(target).sum((1, 2, 3)).mean()
-    normal -= 392 * math.log(math.pi)
-    torch.testing.assert_close(reconstruction_loss(logits, images, "l2", output), normal, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("log_variance", [-8.0, -3.0, 0.0, 2.0])

@@ -11,7 +11,7 @@ from genlab.data import Dataset, load_dataset, to_signed, to_unit
 from genlab.errors import GenlabError
 from genlab.family import Decodes, HasFinish, HasLikelihood
 from genlab.vae import VAE, VAEConfig
-from genlab.vae.config import MLPConfig
+from genlab.vae.config import MLPAutoencoderConfig
 from genlab.vae.loss import Output, Reconstruction, reconstruction_loss
 from genlab.vae.networks import Autoencoder
 from genlab.vae.prior import MixturePrior
@@ -107,12 +107,6 @@ def test_decoding_is_certain_and_ends_in_0_to_1(output: str) -> None:
     torch.testing.assert_close(images, expected.detach(), atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(4, 6), (5,), (4, 5, 1), (0, 4)])
-def test_codes_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(GenlabError, match=r"shape \(N, 5\), got"):
-        small().decode(torch.zeros(shape))
-
-
 def test_samples_are_decoded_draws_from_the_prior() -> None:
     family = small()
     images = family.sample(6, generator=torch.Generator().manual_seed(3))
@@ -120,18 +114,18 @@ def test_samples_are_decoded_draws_from_the_prior() -> None:
     assert torch.equal(images, family.decode(z))
 
 
-def test_a_conditional_model_needs_labels_to_encode_and_uses_them(
-    images: torch.Tensor, labels: torch.Tensor
-) -> None:
-    family = small(num_classes=10)
-    with pytest.raises(GenlabError, match="encode needs labels"):
-        family.encode(images)
+def test_a_conditional_model_needs_labels_and_uses_them(images: torch.Tensor, labels: torch.Tensor) -> None:
+    family, state = small(num_classes=10), torch.get_rng_state()
+    z = torch.zeros(8, 5)
+    for refuse in (family.encode, family.posterior, family.nats):
+        with pytest.raises(GenlabError, match="needs labels"):
+            refuse(images)
+    with pytest.raises(GenlabError, match="decode needs labels"):
+        family.decode(z)
+    assert torch.equal(state, torch.get_rng_state())
     other = (labels + 1) % 10
     assert not torch.equal(family.encode(images, labels), family.encode(images, other))
-    z = torch.zeros(8, 5)
     assert not torch.equal(family.decode(z, labels), family.decode(z, other))
-    [(_, loss, _)] = family.losses(images, labels)
-    assert loss.isfinite()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +157,7 @@ def test_it_learns_the_images_it_is_shown(
 
 def test_defaults_are_the_reference_design() -> None:
     config = VAEConfig()
-    assert isinstance(config.network, MLPConfig)
+    assert isinstance(config.network, MLPAutoencoderConfig)
     assert (config.network.hidden_dim, config.latent_dim) == (1024, 80)
     assert (config.output, config.reconstruction, config.beta) == ("sigmoid", "l2", 5e-5)
     assert not config.binarise
@@ -177,14 +171,11 @@ def test_defaults_are_the_reference_design() -> None:
     [
         ({"output": "tanh", "reconstruction": "bce"}, "reconstruction 'bce' needs output 'sigmoid'"),
         ({"binarise": True}, "binarise needs reconstruction 'bce'"),
-        ({"binarise": True, "reconstruction": "gaussian"}, "binarise needs reconstruction 'bce'"),
         ({"prior": "fitted"}, "prior 'fitted' needs prior_components"),
         ({"prior_components": 0}, "greater than or equal to 1"),
         ({"free_bits": -0.1}, "greater than or equal to 0"),
-        ({"beta_warmup_batches": -1}, "greater than or equal to 0"),
         ({"network": {"kind": "conv", "channels": [4]}}, "channels"),
         ({"network": {"kind": "conv", "channels": [4, 0]}}, "greater than or equal to 1"),
-        ({"network": {"kind": "mlp", "channels": [4, 8]}}, "channels"),
         ({"network": {"kind": "transformer"}}, "'mlp', 'conv'"),
         ({"hidden_dim": 16}, "hidden_dim"),
     ],
@@ -194,17 +185,17 @@ def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], 
         VAEConfig(**settings)
 
 
-def test_labels_on_an_unconditional_model_and_wrong_ones_are_refused(labels: torch.Tensor) -> None:
+def test_wrong_labels_are_refused(labels: torch.Tensor) -> None:
     for prior_components in (None, 2):
         family = small(prior_components=prior_components)
-        with pytest.raises(GenlabError, match="unconditional: it was trained without labels"):
+        with pytest.raises(GenlabError, match="unconditional"):
             family.sample(8, labels=labels)
-        with pytest.raises(GenlabError, match="unconditional: it was trained without labels"):
+        with pytest.raises(GenlabError, match="unconditional"):
             family.decode(torch.zeros(8, 5), labels)
         conditional = small(prior_components=prior_components, num_classes=3)
-        with pytest.raises(GenlabError, match=r"labels should be in 0\.\.2, got 3"):
+        with pytest.raises(GenlabError, match=r"0\.\.2, got 3"):
             conditional.sample(8, labels=labels)
-        with pytest.raises(GenlabError, match=r"labels should be of shape \(2,\)"):
+        with pytest.raises(GenlabError, match=r"shape \(2,\)"):
             conditional.sample(2, labels=labels)
 
 
@@ -375,19 +366,6 @@ def test_images_are_made_black_and_white_anew_with_their_grey_levels_as_means(
     )
 
 
-def test_the_generator_decides_what_is_black_and_what_is_white(images: torch.Tensor) -> None:
-    family = small(reconstruction="bce", binarise=True)
-    watched = Watched(family)
-    state = torch.get_rng_state()
-    for seed in (1, 1, 2):
-        family.nats(images, generator=seeded(seed))
-    assert torch.equal(state, torch.get_rng_state())
-    first, again, other = watched.seen
-    assert set(first.unique().tolist()) == {-1.0, 1.0}
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
 def test_without_binarise_images_are_seen_as_they_are(images: torch.Tensor, labels: torch.Tensor) -> None:
     family = small(reconstruction="bce")
     watched = Watched(family)
@@ -482,9 +460,7 @@ def test_samples_come_from_the_prior_that_is_asked_for(dataset: Dataset) -> None
 
 def test_a_prior_that_was_not_fitted_is_refused_and_one_fitted_later_used(dataset: Dataset) -> None:
     family = small()
-    with pytest.raises(
-        GenlabError, match=r"no fitted prior: train with model\.prior_components to the end, or"
-    ):
+    with pytest.raises(GenlabError, match="no fitted prior"):
         family.sample(4, prior="fitted")
     before = family.sample(4, generator=seeded())
     assert torch.equal(before, family.sample(4, generator=seeded(), prior="standard"))
@@ -522,29 +498,6 @@ def test_a_fitted_prior_tightens_the_bound(dataset: Dataset) -> None:
     assert family.nats(images, k=50, generator=seeded()).mean() < before - 5
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"reconstruction": "l2", "beta": 5.0},
-        {"reconstruction": "gaussian"},
-        {"reconstruction": "bce", "network": CONV},
-        {"reconstruction": "l2", "beta": 5.0, "num_classes": 10},
-        {"reconstruction": "l2", "beta": 5.0, "prior_components": 1},
-    ],
-    ids=["l2", "gaussian", "conv", "conditional", "fitted"],
-)
-def test_more_codes_mean_fewer_nats(settings: dict[str, Any], dataset: Dataset) -> None:
-    family = small(**settings)
-    with torch.no_grad():
-        for parameter in autoencoder_of(family).decoder.parameters():
-            parameter.mul_(2)  # so that the code matters
-    family.finish(dataset)
-    images, labels = to_signed(dataset.images).repeat(5, 1, 1, 1), dataset.labels.repeat(5)
-    given = labels if "num_classes" in settings else None
-    mean = [family.nats(images, given, k=k, generator=seeded()).mean().item() for k in (1, 4, 16)]
-    assert mean[0] > mean[1] > mean[2]
-
-
 @pytest.mark.parametrize("prior_components", [None, 2])
 @pytest.mark.parametrize("num_classes", [None, 10])
 @pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
@@ -569,37 +522,33 @@ def test_nats_of_images_together_are_those_of_each_by_itself(
     torch.testing.assert_close(family.nats(images, given, k=48, generator=seeded()), together)
 
 
-@pytest.mark.parametrize("k", [0, -1])
-def test_no_codes_are_refused(k: int, images: torch.Tensor) -> None:
-    with pytest.raises(GenlabError, match=f"k should be at least 1, got {k}"):
-        small(beta=1.0).nats(images, k=k)
-
-
 def test_what_is_no_image_code_or_number_is_refused_in_one_line() -> None:
-    family, image = small(), torch.zeros(2, 1, 28, 28)
+    family, image = small(beta=1.0), torch.zeros(2, 1, 28, 28)
     conditional = small(num_classes=10)
     calls: list[tuple[Callable[[], object], str]] = [
-        (lambda: family.encode(image.to(torch.uint8)), "images should be floats in [-1, 1], got torch.uint8"),
-        (lambda: family.encode(image[0]), "images should be (N, 1, 28, 28), got (1, 28, 28)"),
-        (lambda: family.nats(image + 2), "images should be in [-1, 1], and finite"),
-        (lambda: family.nats(image[:0]), "images should be (N, 1, 28, 28), got (0, 1, 28, 28)"),
-        (lambda: family.nats(image * torch.nan), "images should be in [-1, 1], and finite"),
-        (lambda: family.nats(image, k=1.5), "k should be a whole number, got 1.5"),  # type: ignore[arg-type]
-        (lambda: family.decode(torch.full((2, 5), torch.nan)), "codes should be finite"),
-        (lambda: family.decode([[0.0] * 5]), "codes should be a tensor, got list"),  # type: ignore[arg-type]
-        (lambda: family.sample(-1), "n should be at least 1, got -1"),
-        (lambda: family.sample(2.5), "n should be a whole number, got 2.5"),  # type: ignore[arg-type]
-        (lambda: conditional.encode(image), "encode needs labels"),
-        (lambda: conditional.encode(image, torch.tensor([1, 10])), "labels should be in 0..9, got 10"),
-        (lambda: conditional.encode(image, torch.tensor([1])), "labels should be of shape (2,)"),
-        (lambda: family.fit_prior(image, 3), "fit_prior needs a data set"),  # type: ignore[arg-type]
-        (lambda: family.fit_prior(load_dataset("digits"), 0), "components should be at least 1, got 0"),
+        (lambda: family.encode(image.to(torch.uint8)), "images .* floats .*torch.uint8"),
+        (lambda: family.encode(image[0]), r"images .*\(N, 1, 28, 28\), got \(1, 28, 28\)"),
+        (lambda: family.encode(image.tolist()), "images .*list"),  # type: ignore[arg-type]
+        (lambda: family.nats(image[:0]), r"images .*\(0, 1, 28, 28\)"),
+        (lambda: family.nats(image + 2), "images .* finite"),
+        (lambda: family.nats(image * torch.nan), "images .* finite"),
+        (lambda: family.nats(image, k=1.5), "k .*whole number"),  # type: ignore[arg-type]
+        (lambda: family.nats(image, k=0), "k .*at least 1"),
+        (lambda: family.decode(torch.zeros(4, 6)), r"codes .*\(N, 5\), got \(4, 6\)"),
+        (lambda: family.decode(torch.zeros(5)), r"codes .*\(5,\)"),
+        (lambda: family.decode(torch.zeros(0, 5)), r"codes .*\(0, 5\)"),
+        (lambda: family.decode(torch.full((2, 5), torch.nan)), "codes .*finite"),
+        (lambda: family.decode([[0.0] * 5]), "codes .*list"),  # type: ignore[arg-type]
+        (lambda: family.sample(-1), "n .*at least 1"),
+        (lambda: family.sample(2.5), "n .*whole number"),  # type: ignore[arg-type]
+        (lambda: conditional.encode(image, torch.tensor([1, 10])), r"labels .*0\.\.9, got 10"),
+        (lambda: conditional.encode(image, torch.tensor([1])), r"labels .*\(2,\)"),
+        (lambda: family.fit_prior(image, 3), "data set"),  # type: ignore[arg-type]
+        (lambda: family.fit_prior(load_dataset("digits"), 0), "components .*at least 1"),
     ]
-    for call, text in calls:
-        with pytest.raises(GenlabError) as caught:
+    for call, words in calls:
+        with pytest.raises(GenlabError, match=f"^.*{words}.*$"):
             call()
-        assert text in str(caught.value)
-        assert "\n" not in str(caught.value)
     assert family.decode(torch.zeros(2, 5, dtype=torch.float64)).dtype == torch.float32
 
 
@@ -631,7 +580,7 @@ def test_codes_are_drawn_as_sample_decodes_them(dataset: Dataset) -> None:
         assert torch.equal(images, family.decode(z, labels))
     assert torch.equal(z, torch.randn(3, 5, generator=seeded(3)))
     assert family.draw_codes(3, prior="standard").shape == (3, 5)  # N(0, I) knows no classes
-    with pytest.raises(GenlabError, match="class-conditional: draw_codes needs labels"):
+    with pytest.raises(GenlabError, match="draw_codes needs labels"):
         family.draw_codes(3)
     with pytest.raises(GenlabError, match="n should be at least 1"):
         family.draw_codes(0)

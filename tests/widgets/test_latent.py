@@ -9,7 +9,7 @@ from genlab.gan import GAN, GANConfig
 from genlab.gan.config import MLPPlayersConfig
 from genlab.plots import grid, to_png
 from genlab.vae import VAE, VAEConfig
-from genlab.vae.config import MLPConfig
+from genlab.vae.config import MLPAutoencoderConfig
 from genlab.widgets import LatentExplorer
 from genlab.widgets.latent import code_tiles, latent_slider
 from genlab.widgets.panel import SCALE
@@ -17,7 +17,9 @@ from genlab.widgets.panel import SCALE
 
 def model(num_classes: int | None = None) -> VAE:
     torch.manual_seed(0)
-    family = VAE(VAEConfig(network=MLPConfig(hidden_dim=16), latent_dim=6, num_classes=num_classes))
+    family = VAE(
+        VAEConfig(network=MLPAutoencoderConfig(hidden_dim=16), latent_dim=6, num_classes=num_classes)
+    )
     with torch.no_grad():
         for parameter in family.networks.parameters():
             parameter.mul_(3)  # an untrained decoder is all but flat
@@ -70,7 +72,10 @@ def test_fewer_classes_than_images_repeat() -> None:
 
 
 def test_a_code_of_one_number_has_one_slider() -> None:
-    assert len(LatentExplorer(VAE(VAEConfig(network=MLPConfig(hidden_dim=4), latent_dim=1))).controls) == 1
+    assert (
+        len(LatentExplorer(VAE(VAEConfig(network=MLPAutoencoderConfig(hidden_dim=4), latent_dim=1))).controls)
+        == 1
+    )
 
 
 def test_what_does_not_decode_is_refused() -> None:
