@@ -61,10 +61,10 @@ lab: $(SETUP)  ## open the series in JupyterLab
 test: lint types unit notebook-tests browser-tests  ## set up, then every check: some ten minutes on two free cores
 	@echo "All checks passed."
 
-lint: $(SETUP)  ## ruff, code and notebooks; imports go downward only
+lint: $(SETUP)  ## ruff, code and notebooks; and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache  # says what is wrong, if anything is
+	$(BIN)/lint-imports --no-cache --no-logo
 
 types: $(SETUP)  ## mypy, code and notebooks
 	$(BIN)/mypy genlab tests tools benchmarks trials

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+from torchvision.utils import make_grid
 
 from genlab.errors import GenlabError
 
@@ -85,15 +86,10 @@ def grid(images: Tensor, columns: int = 10, gap: int = 2) -> Picture:
         raise GenlabError(f"images should be of shape (N, 1, H, W), got {tuple(images.shape)}")
     if images.dtype != torch.uint8:
         images = (images.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
-    pixels = images[:, 0].cpu().numpy()
-    n, height, width = pixels.shape
-    columns = min(columns, n)
-    rows = -(-n // columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), GROUND, np.uint8)
-    for index, picture in enumerate(pixels):
-        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
-        sheet[top : top + height, left : left + width] = picture
-    return sheet
+    if len(images) == 1:  # make_grid puts no ground around a single image
+        return images[0, 0].cpu().numpy()
+    sheet = make_grid(images.cpu(), columns, padding=gap, pad_value=GROUND)[0].numpy()
+    return sheet[gap : sheet.shape[0] - gap, gap : sheet.shape[1] - gap]
 
 
 def enlarged(picture: Picture, times: int) -> Picture:

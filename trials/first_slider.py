@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import MINUTES, answers, find_browser, free_port
+from tests.browser.server import MINUTES, answers, find_browser, free_port
 
 
 class Clock:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser.conftest import CONTENT, enter, errors, focused, open_notebook, run_all, tab_to, wait_until
+from tests.browser.server import CONTENT, enter, errors, focused, open_notebook, run_all, tab_to, wait_until
 
 VAE, GAN, DIFFUSION, BETWEEN = range(4)  # the pictures in the order of the page
 ALL = {VAE, GAN, DIFFUSION}

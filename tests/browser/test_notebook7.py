@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import errors, moved_by_keyboard, serving, write_explorer
+from tests.browser.server import errors, moved_by_keyboard, serving, write_explorer
 
 MINUTES = 60_000  # Playwright counts milliseconds
 

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser.conftest import errors
+from tests.browser.server import errors
 
 MINUTES = 60_000  # Playwright counts milliseconds
 CELLS = [
