@@ -4,21 +4,15 @@ This file knows how to read and check settings and holds those of the training l
 declares its own beside its model; ``genlab.zoo`` puts the two halves together.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from genlab.config.messages import OVERRIDE, explain
+from genlab.config.show import as_yaml
 from genlab.config.yaml_reader import MAX_DEPTH, Where, parse_yaml, read_yaml
 from genlab.errors import GenlabError, cut, one_line, quoted
 from genlab.files import write_aside
@@ -30,21 +24,6 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
     SAMPLING: ClassVar[tuple[str, ...]] = ()  # settings of a model that training does not see
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_truth_for_a_number(cls, values: Any) -> Any:
-        """Pydantic would take True for 1, and YAML takes ``yes`` and ``on`` for True."""
-        wrong = PydanticCustomError("bool_for_number", "Input should be a number (YAML reads yes as true)")
-        for name, value in values.items() if isinstance(values, dict) else ():
-            field = cls.model_fields.get(name)
-            for inside, item in _parts(field.annotation, value) if field else ():
-                if isinstance(item, bool):
-                    loc = (name, *inside)
-                    raise ValidationError.from_exception_data(
-                        cls.__name__, [{"type": wrong, "loc": loc, "input": item}]
-                    )
-        return values
 
     @field_validator("*", mode="after")
     @classmethod
@@ -70,14 +49,15 @@ def read_settings(kind: type[S], path: Path, overrides: Mapping[str, object] | N
     for name, value in sorted((overrides or {}).items(), key=lambda item: not item[0].endswith(".kind")):
         _override(values, where, name, value)
     try:
-        return kind.model_validate(values)
+        # As JSON, where strict means: no true for 1, no '5' for 5, but a list for a tuple.
+        return kind.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         raise GenlabError(explain(error, kind, values, where, one_line(str(path)))) from None
 
 
 def write_settings(settings: Settings, path: Path) -> None:
     """Write settings, whole or not at all, as YAML that ``read_settings`` reads back to an equal object."""
-    write_aside(path, yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+    write_aside(path, as_yaml(settings.model_dump(mode="json")))
 
 
 def parse_override(text: str) -> tuple[str, object]:
@@ -118,20 +98,3 @@ def _override(values: dict[str, Any], where: Where, name: str, value: object) ->
 def _short(text: str) -> str:
     """Words of the user's in a message: one line, cut."""
     return cut(one_line(" ".join(text.split())))
-
-
-def _parts(kind: Any, value: Any) -> Iterator[tuple[tuple[int | str, ...], Any]]:
-    """The numbers that a value for a field of this type should be or hold, and where in it."""
-    if not _is_number(kind):
-        return
-    if get_origin(kind) is dict:
-        yield from (((str(key),), item) for key, item in value.items()) if isinstance(value, dict) else ()
-    elif isinstance(value, (list, tuple)):
-        yield from (((index,), item) for index, item in enumerate(value))
-    else:
-        yield (), value
-
-
-def _is_number(kind: Any) -> bool:
-    """Whether a type is one of numbers: int, float | None, a tuple of them, Literal[1, 2]."""
-    return kind in (int, float) or type(kind) is int or any(_is_number(part) for part in get_args(kind))

@@ -1,13 +1,14 @@
 """Settings as YAML with the meaning of every field behind it, for ``genlab config show``."""
 
-import math
+import io
+import sys
 from collections.abc import Iterator
 from types import NoneType
 from typing import get_args
 
-import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
 
 from genlab.config.messages import choices_of, sections_of
 
@@ -20,6 +21,15 @@ def with_comments(settings: BaseModel) -> str:
     lines = list(_commented(settings, ""))
     width = max(len(code) for code, _ in lines if len(code) <= _WIDEST)
     return "".join(f"{code:{width}}  # {comment}\n" if comment else f"{code}\n" for code, comment in lines)
+
+
+def as_yaml(value: object, in_line: bool = False) -> str:
+    """Plain values as YAML, their order kept."""
+    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
+    yaml.default_flow_style, yaml.width = in_line, sys.maxsize
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # it says None
+    yaml.dump(value, text)
+    return text.getvalue().strip() if in_line else text.getvalue()
 
 
 def _commented(settings: BaseModel, indent: str, tag: str = "", tags: str = "") -> Iterator[tuple[str, str]]:
@@ -35,14 +45,7 @@ def _commented(settings: BaseModel, indent: str, tag: str = "", tags: str = "") 
         else:
             limits = tags if name == tag else _limits(field)
             comment = f"{description} ({limits})" if description and limits else description or limits
-            yield f"{indent}{name}: {_in_line(values[name])}", comment
-
-
-def _in_line(value: object) -> str:
-    """A plain value as YAML in one line."""
-    style = '"' if isinstance(value, str) and not value.isprintable() else None
-    text = yaml.safe_dump([value], default_flow_style=True, default_style=style, width=math.inf)
-    return text.strip()[1:-1]
+            yield f"{indent}{name}: {as_yaml([values[name]], in_line=True)[1:-1]}", comment
 
 
 def _limits(field: FieldInfo) -> str:

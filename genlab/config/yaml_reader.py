@@ -1,17 +1,20 @@
-"""YAML from anyone: plain values and the line of every key, or one line that says what is wrong.
+"""YAML of settings: plain values and the line of every key, or one line that says what is wrong.
 
-Settings need little of YAML: sections, lists, words, numbers. All else is refused by name rather than
-guessed at: aliases (a few lines of them can stand for more values than fit in memory), tags, merge
-keys, duplicate keys, nesting deeper than any section.
+Settings need little of YAML: sections, lists, words, numbers. Aliases (a few lines of them can stand
+for more values than fit in memory), tags, merge keys and duplicate keys are refused, and nothing is
+ever constructed: a value is null, true or false, a number, and else a word.
 """
 
 import re
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.tokens import AliasToken, AnchorToken, TagToken
 
 from genlab.errors import GenlabError, cut, field_name, one_line, quoted
 
@@ -19,35 +22,10 @@ MAX_BYTES = 100_000  # a config has a thousand or two
 MAX_DEPTH = 12  # a config has four
 
 Where = dict[tuple[str, ...], str]  # the place each key was written: a file and line, or an override
-Place = Callable[[int], str]  # line, counted from 0, to "my.yaml, line 3"
+Place = Callable[[int], str]
 
-_YAMLS_OWN = "tag:yaml.org,2002:"
-_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
-
-# What PyYAML finds, and what a person did.
-_MEANINGS = {
-    "found character '\\t'": "a tab: use spaces",
-    "mapping values are not allowed here": "a second colon in one line, or a wrong indentation",
-    "could not find expected ':'": "a key without a colon",
-    "but found '<block sequence start>'": "a list item where a key should be, or a wrong indentation",
-    "<block end>, but found '<scalar>'": "text after a closing quote or bracket",
-    "<block end>, but found ']'": "a bracket ] closes nothing",
-    "<block end>, but found '}'": "a brace } closes nothing",
-    "expected <block end>": "the indentation does not fit the lines above",
-    "expected ',' or ']'": "a bracket [ is not closed, or a comma is missing",
-    "expected ',' or '}'": "a brace { is not closed, or a comma is missing",
-    "found unexpected end of stream": "a quote is not closed",
-    "found unexpected document separator": "a quote is not closed",
-    "that cannot start any token": "a value that begins with this character needs quotes",
-    "found unknown escape character": "an unknown escape in double quotes: use single quotes",
-    "sequence entries are not allowed": "a list item where none belongs: begin the list in a line of its own",
-    "mapping keys are not allowed": "a question mark begins a key in YAML: put text in quotes",
-    "expected alphabetic or numeric": "* and & begin names in YAML: put text in quotes",
-    "expected the node content": "a value is missing, or a bracket closes nothing",
-    "expected '<document start>'": "these are not lines of 'key: value'",
-}
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], Where]:
@@ -57,17 +35,10 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], Where]:
         GenlabError: not a file of at most ``MAX_BYTES`` that can be read, not text in UTF-8, or not
             YAML of the kind above.
     """
-    name = one_line(str(path))
-    text = _read_text(path, name)
-
-    def place(line: int) -> str:
-        return f"{name}, line {line + 1}"
-
-    where: Where = {}
-    values = parse_yaml(text, place, where)
+    name, where = one_line(str(path)), Where()
+    values = parse_yaml(_read_text(path, name), lambda line: f"{name}, line {line}", where)
     if not isinstance(values, dict):
-        holds = "nothing" if values is None else quoted(values)
-        raise GenlabError(f"{name} should hold the sections 'model:' and 'train:', and holds {holds}")
+        raise GenlabError(f"{name} should hold the sections 'model:' and 'train:', not {quoted(values)}")
     return values, where
 
 
@@ -76,155 +47,95 @@ def parse_yaml(text: str, place: Place, where: Where | None = None) -> Any:
 
     Args:
         text: YAML.
-        place: what to call a line in a message.
+        place: what to call a line in a message: 3 to ``my.yaml, line 3``.
         where: filled in with the place of every key and list item.
 
     Raises:
         GenlabError: not YAML, or of a kind that is refused.
     """
+    line = 0
     try:
-        _refuse_what_no_config_needs(text, place)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.reader.ReaderError as error:
+        # Token by token, which is flat: no alias costs more than its own length.
+        for token in YAML(typ="safe", pure=True).scan(text):
+            line = token.start_mark.line
+            if isinstance(token, AliasToken | AnchorToken | TagToken):
+                raise _refusal(place, line, "aliases, anchors and tags are not for configs: use quotes")
+            if _HALF_CHARACTER.search(str(getattr(token, "value", ""))):
+                raise _refusal(place, line, "half a character: write the character itself")
+        root = YAML(typ="safe", pure=True).compose(text)
+        return None if root is None else _value(root, (), place, {} if where is None else where)
+    except ReaderError as error:
         line, sign = text.count("\n", 0, error.position), text[error.position]
-        raise GenlabError(
-            f"{place(line)}: the character {sign!r} does not belong in text: take it out, or save as UTF-8"
-        ) from None
-    except yaml.MarkedYAMLError as error:
-        raise GenlabError(_not_yaml(error, place)) from None
-    except GenlabError:
-        raise
-    except (ValueError, OverflowError):  # PyYAML lets chr() fail
-        line = text.count("\n", 0, text.find("\\U"))
-        raise GenlabError(f"{place(line)}: a \\U escape in double quotes that is no character") from None
-    if root is None:
-        return None
-    found = where if where is not None else {}
-    return _value(root, (), place, found)
+        raise _refusal(place, line, f"the character {sign!r} does not belong in text") from None
+    except MarkedYAMLError as error:
+        lines, mark = text.splitlines() or [""], error.problem_mark
+        if mark.line >= len(lines) and error.context_mark:  # what was never closed
+            mark = error.context_mark
+        line = min(mark.line, len(lines) - 1)
+        written = cut(one_line(lines[line]))
+        raise _refusal(place, line, f"not valid YAML, {one_line(error.problem)}: '{written}'") from None
+    except RecursionError:
+        raise _refusal(place, 0, "nested too deeply") from None
+    except (ValueError, OverflowError) as error:  # chr() of an escape that is no character
+        if isinstance(error, GenlabError):
+            raise
+        raise _refusal(place, line, f"not valid YAML, {error}") from None
+
+
+def _refusal(place: Place, line: int, what: str) -> GenlabError:
+    """The error for a line, counted from 0."""
+    return GenlabError(f"{place(line + 1)}: {what}")
 
 
 def _read_text(path: Path, name: str) -> str:
     try:
-        status = path.stat()
-        endless = not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode)
-        content = b"" if endless else _read_some(path)
-    except OSError as error:
-        raise GenlabError(f"{name} cannot be read: {error.strerror}") from None
-    except ValueError:  # a name with a null byte
-        raise GenlabError(f"{name} cannot be read: no file has such a name") from None
-    if endless:
-        raise GenlabError(f"{name} is not a file but a pipe or a device: name a YAML file")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise OSError("it is a pipe or a device")
+        with path.open("rb") as file:  # whatever size it claims to have
+            content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        raise GenlabError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(content) > MAX_BYTES:
-        raise GenlabError(
-            f"{name} is too large for a config: it should be YAML of at most {MAX_BYTES:,} bytes"
-        )
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise GenlabError(f"{name} is not text in UTF-8 but probably in UTF-16: save it as UTF-8")
+        raise GenlabError(f"{name} is too large for a config: at most {MAX_BYTES:,} bytes")
     try:
         return content.decode("utf-8-sig")  # some editors put a mark in front
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise GenlabError(
-            f"{name}, line {line}: not text in UTF-8: name a YAML file, or save it as UTF-8"
-        ) from None
+        raise GenlabError(f"{name}, line {line}: not text in UTF-8: save it as UTF-8") from None
 
 
-def _read_some(path: Path) -> bytes:
-    """At most one byte too many, whatever size the file claims to have."""
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
-
-
-def _refuse_what_no_config_needs(text: str, place: Place) -> None:
-    """By the stream of events, which is flat: no nesting or alias costs more than its own length."""
-    depth = documents = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        at = place(event.start_mark.line if event.start_mark else 0)
-        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
-        if anchor:
-            name = (
-                f"*{anchor} is an alias" if isinstance(event, yaml.AliasEvent) else f"&{anchor} is an anchor"
-            )
-            raise GenlabError(
-                f"{at}: {cut(name)}, which configs do not have: write the value out, or put it in quotes"
-            )
-        if tag:
-            tag = cut(one_line(tag.replace(_YAMLS_OWN, "!!")))
-            raise GenlabError(f"{at}: {tag} is a tag, which configs do not have: take it out, or use quotes")
-        half = _HALF_CHARACTER.search(getattr(event, "value", ""))
-        if half:
-            raise GenlabError(f"{at}: {half.group()!r} is half a character: write the character itself")
-        documents += isinstance(event, yaml.DocumentStartEvent)
-        if documents > 1:
-            raise GenlabError(f"{at}: a second document begins ('---'): keep one")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise GenlabError(f"{at}: nested more than {MAX_DEPTH} levels deep, which no setting is")
-
-
-def _not_yaml(error: yaml.MarkedYAMLError, place: Place) -> str:
-    problem = error.problem or "unknown problem"
-    meaning = next((meaning for sign, meaning in _MEANINGS.items() if sign in problem), problem)
-    mark = error.problem_mark or error.context_mark
-    if meaning.endswith(
-        ("is not closed", "comma is missing", "without a colon")
-    ):  # found later than it was opened
-        mark = error.context_mark or mark
-    at = place(mark.line if mark else 0)
-    line = _LINE_BREAK.split(mark.buffer)[mark.line].strip("\0") if mark and mark.buffer else ""
-    return f"{at}: not valid YAML, {one_line(meaning)}" + (f": '{cut(one_line(line))}'" if line else "")
-
-
-def _value(node: yaml.Node, at: tuple[str, ...], place: Place, where: Where) -> Any:
+def _value(node: Node, at: tuple[str, ...], place: Place, where: Where) -> Any:
     """A node as Python values; fills in ``where``."""
-    if isinstance(node, yaml.SequenceNode):
-        items = []
-        for index, item in enumerate(node.value):
-            where[(*at, str(index))] = place(item.start_mark.line)
-            items.append(_value(item, (*at, str(index)), place, where))
-        return items
-    if isinstance(node, yaml.MappingNode):
-        return {key: _value(value, (*at, key), place, where) for key, value in _pairs(node, at, place, where)}
-    return _plain_value(node, at, place)
+    line = node.start_mark.line
+    where.setdefault(at, place(line + 1))
+    if len(at) > MAX_DEPTH:
+        raise _refusal(place, line, f"nested more than {MAX_DEPTH} levels deep, which no setting is")
+    if isinstance(node, SequenceNode):
+        return [_value(item, (*at, str(index)), place, where) for index, item in enumerate(node.value)]
+    if not isinstance(node, MappingNode):
+        return _plain_value(str(node.tag).rpartition(":")[2], node.value, f"{where[at]}: {field_name(at)}")
+    values: dict[str, Any] = {}
+    for key, inner in node.value:
+        keys, line = (*at, str(key.value)), key.start_mark.line
+        if not isinstance(key.value, str) or str(key.tag).endswith(":merge"):
+            raise _refusal(place, line, f"a key in {field_name(at)} should be a word (no list, no <<)")
+        if key.value in values:
+            raise _refusal(place, line, f"{field_name(keys)} stands twice, first in {where[keys]}: keep one")
+        where[keys] = place(line + 1)
+        values[key.value] = _value(inner, keys, place, where)
+    return values
 
 
-def _plain_value(node: yaml.Node, at: tuple[str, ...], place: Place) -> Any:
-    field, kind = f"{place(node.start_mark.line)}: {field_name(at)}".rstrip(": "), node.tag
-    kind = kind.removeprefix(_YAMLS_OWN)
-    try:
-        value = yaml.SafeLoader("").construct_object(node)
-    except (ValueError, yaml.YAMLError):  # 2001-02-30, a number of 5000 digits, =
-        wrong = {"timestamp": "is no date", "int": "is no number, or has too many digits"}
-        what = wrong.get(kind, "means something else in YAML")
-        raise GenlabError(
-            f"{field}: {quoted(node.value)} {what}: if text is meant, put it in quotes"
-        ) from None
-    if (kind == "int" and not _DECIMAL.fullmatch(node.value)) or (kind == "float" and ":" in node.value):
-        raise GenlabError(
-            f"{field}: YAML reads {quoted(node.value)} as {quoted(value)}: write it in decimals, or in quotes"
-        )
-    return value
-
-
-def _pairs(
-    node: yaml.MappingNode, at: tuple[str, ...], place: Place, where: Where
-) -> Iterator[tuple[str, yaml.Node]]:
-    """Key and value. PyYAML lets a later duplicate win and takes any value for a key; this does not."""
-    first: dict[str, int] = {}
-    for key, value in node.value:
-        line = key.start_mark.line
-        if key.tag == f"{_YAMLS_OWN}merge":
-            raise GenlabError(f"{place(line)}: merge keys (<<) are not for configs: write the keys out")
-        if key.tag != f"{_YAMLS_OWN}str":
-            section = f" in {field_name(at)}" if at else ""
-            what = quoted(key.value) if isinstance(key, yaml.ScalarNode) else "a list or section"
-            raise GenlabError(f"{place(line)}: a key{section} should be a word, got {what}")
-        if key.value in first:
-            raise GenlabError(
-                f"{place(line)}: {field_name((*at, key.value))} stands twice (first in line "
-                f"{first[key.value] + 1}): keep one"
-            )
-        first[key.value] = line
-        where[(*at, key.value)] = place(line)
-        yield key.value, value
+def _plain_value(kind: str, text: str, at: str) -> Any:
+    match kind:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "int" if not _DECIMAL.fullmatch(text):  # 010 is eight to one reader and ten to another
+            raise GenlabError(f"{at}: write {quoted(text)} in decimals, or in quotes")
+        case "int" if len(text) < 1000:  # Python reads no more than 4300 digits
+            return int(text)
+        case "float":
+            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text

@@ -33,7 +33,7 @@ class UNetConfig(Settings):
     channels: tuple[Annotated[int, Field(ge=4, multiple_of=4)], ...] = Field(
         (32, 64), min_length=1, max_length=3, description="width of each level, multiples of 4"
     )
-    patch_size: Literal[1, 2] = Field(2, description="2 folds 2x2 pixels into channels: 14x14 maps")
+    patch_size: int = Field(2, ge=1, le=2, description="2 folds 2x2 pixels into channels: 14x14 maps")
     num_res_blocks: int = Field(1, ge=1, description="residual blocks per level")
     attention: bool = Field(True, description="self-attention in the middle, at the coarsest level")
     attention_levels: int = Field(
