@@ -15,7 +15,7 @@ from genlab.errors import GenlabError, one_line
 try:
     from typer.exceptions import TyperException as WrongCall
 except ImportError:  # older versions of typer leave their errors to click
-    from click import ClickException as WrongCall
+    from click import ClickException as WrongCall  # type: ignore[assignment]
 
 _LONGEST_LINE = 380
 
