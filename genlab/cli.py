@@ -10,11 +10,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, one_line
+
+try:
+    from typer.exceptions import TyperException as WrongCall
+except ImportError:  # older versions of typer leave their errors to click
+    from click import ClickException as WrongCall  # type: ignore[assignment]
 
 _LONGEST_LINE = 380
-# The class of click's errors, of the copy in typer or of the one installed, whichever typer uses.
-_ClickException: type[Any] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     help="Train and sample VAEs, GANs and diffusion models on small images.",
@@ -31,6 +34,16 @@ configs = typer.Typer(
 )
 app.add_typer(configs, name="config")
 
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override one setting, for example train.epochs=5; may be repeated."),
+]
+BestFlag = Annotated[
+    bool, typer.Option("--best", help="The best checkpoint by train.monitor, not the newest.")
+]
+DataRootOption = Annotated[Path | None, typer.Option(help="Folder to look for data in first.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed draws the same.")]
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; whatever a user can mend becomes one line and exit status 2.
@@ -44,17 +57,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     command = typer.main.get_command(app)
     status = 0
     try:
-        # Not `app()`, which would show its own errors over several lines and swallow Ctrl-C.
-        with command.make_context("genlab", list(sys.argv[1:] if argv is None else argv)) as context:
-            command.invoke(context)
+        # Not `app()`, which would show its own errors over several lines.
+        status = command.main(argv, prog_name="genlab", standalone_mode=False) or 0
+        if status == 130:  # newer versions of typer turn Ctrl-C into this, older ones into Abort
+            _complain("stopped")
         if sys.stdout is not None:
             sys.stdout.flush()  # a closed pipe shows here, not when Python exits
     except GenlabError as error:
         status = _complain(str(error))
-    except _ClickException as error:
+    except WrongCall as error:
         status = _wrong_call(error)
-    except typer.Exit as stop:
-        status = stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
         _complain("stopped")
         status = 130
@@ -66,8 +78,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _complain(message: str) -> int:
     """One line on standard error, whatever a file or an argument has put into the message."""
-    from genlab.errors import one_line
-
     line = one_line(message)
     if len(line) > _LONGEST_LINE:  # the beginning says where, the end what to do
         line = f"{line[: _LONGEST_LINE - 205]} ... {line[-200:]}"
@@ -96,11 +106,8 @@ def train(
             help="mnist, fashion_mnist, digits, auto or a path such as ./shapes; the config's if left out."
         ),
     ] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override one setting, for example train.epochs=5; may be repeated."),
-    ] = None,
+    data_root: DataRootOption = None,
+    set_: SetOption = None,
 ) -> None:
     """Train a model; the run folder keeps config, loss history, checkpoints and sheets of samples.
 
@@ -125,11 +132,8 @@ def resume(
     dataset: Annotated[
         str | None, typer.Option(help="Name or path of the same data, if it lies elsewhere now.")
     ] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a setting from here on: train.epochs=20 trains longer."),
-    ] = None,
+    data_root: DataRootOption = None,
+    set_: SetOption = None,
 ) -> None:
     """Go on with a run that was stopped, crashed or killed, as if it had not been."""
     from genlab.commands.find import find_run
@@ -193,18 +197,13 @@ def sample(
     ],
     out: Annotated[Path, typer.Option(help="x.npy: float32 (N, 28, 28) in [0, 1]; x.png: a sheet.")],
     n: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same images.")] = 0,
+    seed: SeedOption = 0,
     label: Annotated[
         int | None,
         typer.Option(min=0, max=2**63 - 1, help="One class for all, for a class-conditional model."),
     ] = None,
-    best: Annotated[
-        bool, typer.Option("--best", help="From the best checkpoint by train.monitor, not the newest.")
-    ] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Sample otherwise than the config says: model.num_inference_steps=10."),
-    ] = None,
+    best: BestFlag = False,
+    set_: SetOption = None,
 ) -> None:
     """Draw images from a trained model into a file."""
     from genlab.commands.sample import sample, write_samples
@@ -227,18 +226,13 @@ def evaluate(
     n: Annotated[
         int | None, typer.Option(min=1, help="Images to draw and compare; 10,000 if there are as many real.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Which images are drawn.")] = 0,
+    seed: SeedOption = 0,
     dataset: Annotated[
         str | None, typer.Option(help="Real images to compare with; the run's own if left out.")
     ] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
-    best: Annotated[
-        bool, typer.Option("--best", help="The best checkpoint by train.monitor, not the newest.")
-    ] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Sample otherwise than the config says: model.num_inference_steps=10."),
-    ] = None,
+    data_root: DataRootOption = None,
+    best: BestFlag = False,
+    set_: SetOption = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder for report.json, report.txt and closest.png.")
     ] = None,
@@ -272,13 +266,9 @@ def nats(
     n: Annotated[
         int | None, typer.Option(min=2, help="The first so many test images; all if left out.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Which codes are drawn.")] = 0,
-    best: Annotated[
-        bool, typer.Option("--best", help="The best checkpoint by train.monitor, not the newest.")
-    ] = False,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Otherwise than the config says: model.prior=standard.")
-    ] = None,
+    seed: SeedOption = 0,
+    best: BestFlag = False,
+    set_: SetOption = None,
 ) -> None:
     """A bound on -log p(x) of the test images in nats per image, for a VAE: lower is better."""
     from genlab.commands.nats import nats
@@ -310,7 +300,7 @@ def compare(
         int | None, typer.Option(min=1, help="Images of each; 10,000 if there are as many real.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Real images; auto, or the runs' own.")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
+    data_root: DataRootOption = None,
 ) -> None:
     """Compare models: train the three families alike (--seconds), or take finished runs."""
     from genlab.commands.compare import compare, comparison_text, write_comparison
@@ -352,7 +342,7 @@ def judge(
         int | None, typer.Option(min=0, max=2**63 - 1, help="Each kind has its own if left out.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to keep them in; data/judges if left out.")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
+    data_root: DataRootOption = None,
 ) -> None:
     """Train the classifiers that evaluate looks through, for data that none come with the package for."""
     from genlab.data import load_dataset
@@ -398,10 +388,7 @@ def config_list() -> None:
 @configs.command("show", epilog="Example: genlab config show vae --set train.epochs=5 > my.yaml")
 def config_show(
     name: Annotated[str, typer.Argument(help="Name of a config or path of a .yaml.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override one setting, for example train.epochs=5; may be repeated."),
-    ] = None,
+    set_: SetOption = None,
 ) -> None:
     """A config with every setting filled in and explained; what it prints is a config too."""
     from genlab.config.show import with_comments
@@ -424,7 +411,7 @@ def _stopping() -> Iterator[None]:
     try:
         yield
     except Stopped:
-        raise typer.Exit(130) from None
+        raise SystemExit(130) from None
 
 
 @contextmanager
@@ -436,4 +423,4 @@ def _stopping_bench(out: Path) -> Iterator[None]:
         if not (out / "bench.json").exists():
             raise
         _complain(f"stopped; all that was trained and measured is kept in {out}: the same command goes on")
-        raise typer.Exit(130) from None
+        raise SystemExit(130) from None

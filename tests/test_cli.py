@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -84,7 +83,7 @@ def test_train_leaves_a_run_that_sample_draws_from(genlab_: Genlab, tmp_path: Pa
     assert (folder / SHEET).is_file()
     summary = json.loads((folder / SUMMARY).read_text())
     assert summary["steps"] == 2
-    assert yaml.safe_load((folder / "config.yaml").read_text())["train"]["dataset"] == "digits"
+    assert load_config(folder / "config.yaml").train.dataset == "digits"
 
     done = genlab_("sample", folder, "--n", 3, "--out", tmp_path / "x.npy")
     assert done.code == 0, done.err
@@ -553,6 +552,11 @@ def test_ctrl_c_anywhere_is_one_line(genlab_: Genlab, monkeypatch: pytest.Monkey
     monkeypatch.setattr("genlab.zoo.config_names", interrupt)
     done = genlab_("config", "list")
     assert (done.code, done.out, done.err) == (130, "", "genlab: stopped\n")
+
+
+def test_the_package_shows_its_verbs() -> None:
+    assert {"fit", "sample", "load_pretrained"} <= set(dir(genlab))
+    assert all(callable(getattr(genlab, name)) for name in dir(genlab))
 
 
 # --- as a program -----------------------------------------------------------------------------
