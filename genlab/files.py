@@ -4,9 +4,18 @@ A rename is the one step that a file system takes as a whole, so a reader finds 
 before or all of the new.
 """
 
+import hashlib
 import os
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genlab.errors import GenlabError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def write_aside(path: Path, content: bytes | str) -> None:
@@ -80,3 +89,52 @@ def project_dir() -> Path:
 def size_in_bytes(folder: Path) -> int:
     """What all files in a folder take together."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def writing(path: Path, remedy: str = "make room, or name another place") -> Iterator[None]:
+    """Inside the ``with`` block a full or read-only disk is refused in one line.
+
+    Args:
+        path: what is written, for the message.
+        remedy: what to do.
+
+    Raises:
+        GenlabError: a write has failed.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise GenlabError(f"cannot write {path} ({error.strerror}): {remedy}") from None
+
+
+class DamagedFile(GenlabError):
+    """A file that cannot be read, or whose bytes are others than those that were written."""
+
+
+def tensors_to_bytes(tensors: Mapping[str, "Tensor"]) -> bytes:
+    """Tensors as the bytes of a safetensors file."""
+    from safetensors.torch import save  # with torch, which takes seconds, and only here
+
+    return bytes(save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}))
+
+
+def read_tensors(path: Path, sha256: str) -> dict[str, "Tensor"]:
+    """The tensors of a safetensors file whose bytes have this SHA-256: nothing is unpickled.
+
+    Raises:
+        DamagedFile: the file cannot be read, or has other bytes.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedFile(f"{path} cannot be read ({error.strerror})") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DamagedFile(f"{path} is damaged ({len(content):,} bytes, SHA-256 differs)")
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise DamagedFile(f"{path} is damaged ({error})") from None

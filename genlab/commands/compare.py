@@ -33,7 +33,7 @@ from genlab.evaluation.table import (
     trained_once,
 )
 from genlab.family import Family, Walks
-from genlab.files import write_aside
+from genlab.files import write_aside, writing
 from genlab.runs.display import say
 from genlab.runs.folder import CONFIG
 from genlab.zoo import Config
@@ -277,13 +277,11 @@ def write_comparison(comparison: ModelComparison, out: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     plt.close(figure)
-    try:
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         write_aside(out / "comparison.md", as_markdown(comparison))
         write_aside(out / "comparison.json", json.dumps(as_json(comparison), indent=1) + "\n")
         write_aside(out / "comparison.png", picture.getvalue())
-    except OSError as error:
-        raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
 
 
 def _short_name(twins: Sequence[Path]) -> str:

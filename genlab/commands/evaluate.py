@@ -24,7 +24,7 @@ from genlab.evaluation.metrics.memorisation import closest_pairs, nearest
 from genlab.evaluation.reference import QUERIES
 from genlab.evaluation.report import Metric, Report, report_from_json, report_text
 from genlab.family import Family, HasLikelihood, NoLikelihood, count_parameters
-from genlab.files import make_writable, write_aside
+from genlab.files import make_writable, write_aside, writing
 from genlab.runs.display import say
 from genlab.runs.folder import CONFIG, read_summary
 from genlab.zoo import Config
@@ -152,11 +152,9 @@ def open_out(out: Path | None) -> None:
     Raises:
         GenlabError: it cannot be written to.
     """
-    try:
-        if out is not None:
+    if out is not None:
+        with writing(out):
             make_writable(out)
-    except OSError as error:
-        raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
 
 
 def known_report(run: str | Path) -> Report | None:
@@ -183,14 +181,12 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         GenlabError: it cannot be written to.
     """
     sheet = plots.grid(closest_pairs_sheet(evaluation), columns=12)
-    try:
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(evaluation.report.as_json(), indent=1)
         write_aside(out / REPORT, text + "\n")
         write_aside(out / "report.txt", report_text(evaluation.report) + "\n")
         write_aside(out / "closest.png", plots.to_png(sheet, scale=2))
-    except OSError as error:
-        raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
 
 
 def closest_pairs_sheet(evaluation: Evaluation, n: int = 36) -> Tensor:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from genlab.commands.find import find_run
 from genlab.errors import GenlabError
-from genlab.files import rename_folder, write_aside
+from genlab.files import rename_folder, write_aside, writing
 from genlab.runs.checkpoint import newest, weights_only
 from genlab.runs.display import say
 from genlab.runs.folder import (
@@ -60,19 +60,18 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
     lines = thinned(list(read_metrics(source)))
     aside = target.with_name(f".{target.name}.part")
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        weights = aside / CHECKPOINTS / checkpoint.folder
-        weights.mkdir(parents=True)
-        for name, content in weights_only(checkpoint, half=half):
-            write_aside(weights / name, content)
-        shutil.copyfile(source / CONFIG, aside / CONFIG)
-        if (source / SHEET).is_file():
-            shutil.copyfile(source / SHEET, aside / SHEET)
-        write_aside(aside / METRICS, "".join(lines))
-        write_aside(aside / SUMMARY, json.dumps(_public(summary, command), indent=2) + "\n")
-        rename_folder(aside, target)
-    except OSError as error:
-        raise GenlabError(f"cannot write {target}: {error.strerror}") from None
+        with writing(target):
+            shutil.rmtree(aside, ignore_errors=True)
+            weights = aside / CHECKPOINTS / checkpoint.folder
+            weights.mkdir(parents=True)
+            for name, content in weights_only(checkpoint, half=half):
+                write_aside(weights / name, content)
+            shutil.copyfile(source / CONFIG, aside / CONFIG)
+            if (source / SHEET).is_file():
+                shutil.copyfile(source / SHEET, aside / SHEET)
+            write_aside(aside / METRICS, "".join(lines))
+            write_aside(aside / SUMMARY, json.dumps(_public(summary, command), indent=2) + "\n")
+            rename_folder(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return target

@@ -31,7 +31,7 @@ from genlab.evaluation.judges.files import find_card, weights_sha256
 from genlab.evaluation.judges.networks import JUDGES
 from genlab.evaluation.measure import Yardstick, images_per_set, make_yardstick
 from genlab.family import Family, count_parameters
-from genlab.files import write_aside
+from genlab.files import write_aside, writing
 from genlab.runs.display import say
 from genlab.runs.folder import CONFIG, read_metrics, read_summary
 from genlab.training.loop import TrainingDiverged
@@ -218,19 +218,15 @@ def _refuse_another(out: Path, mine: Mapping[str, object]) -> None:
 def _claim(out: Path, mine: Mapping[str, object]) -> None:
     """Write down what this folder's bench is; raise GenlabError if it is another one's."""
     _refuse_another(out, mine)
-    try:
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         write_aside(out / "bench.json", json.dumps(mine, indent=1) + "\n")
-    except OSError as error:
-        raise GenlabError(f"cannot write into {out}: {error.strerror}") from None
 
 
 def _keep(file: Path, measured: Measured) -> None:
-    try:
+    with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_aside(file, json.dumps(measured_as_json(measured), indent=1) + "\n")
-    except OSError as error:
-        raise GenlabError(f"cannot write {file}: {error.strerror}") from None
 
 
 def _read(file: Path) -> Measured:

@@ -14,12 +14,14 @@ from genlab.config import read_settings
 from genlab.data import to_unit
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family, Walks
+from genlab.files import writing
 from genlab.progress import bar
 from genlab.runs.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest
 from genlab.runs.display import say
 from genlab.runs.folder import (
     CHECKPOINTS,
     CONFIG,
+    read_summary,
     resume_command,
 )
 from genlab.zoo import Config, build
@@ -48,6 +50,8 @@ def load(
     if checkpoint not in ("newest", "best"):
         raise GenlabError(f"unknown checkpoint {checkpoint!r}: newest or best")
     path = find_run(run)
+    if checkpoint == "best" and read_summary(path).get("exported"):
+        raise GenlabError(f"{path} was exported: it has its newest weights alone, leave 'best' out")
     config = read_settings(Config, path / CONFIG)
     if overrides:
         allowed = [f"model.{name}" for name in config.model.SAMPLING]
@@ -114,6 +118,8 @@ def sample_in_batches(
     generator = torch.Generator().manual_seed(seed)
     if isinstance(labels, int):
         labels = torch.full((n,), labels)
+    if labels is not None and labels.shape != (n,):
+        raise GenlabError(f"labels should be of shape ({n},), one per image, got {tuple(labels.shape)}")
     drawn: list[Tensor] = []
     with bar(n, "images", what="samples", hidden=n <= batch_size) as progress:
         for start in range(0, n, batch_size):
@@ -137,20 +143,18 @@ def _draw(
 
 
 def sample_sheet(family: Family, seed: int = 0) -> Tensor:
-    """A hundred images to look at, (100, 1, 28, 28) in [0, 1]; ten of each class where there are ten."""
-    labels = None
-    if family.num_classes is not None:
-        labels = torch.arange(family.num_classes).repeat_interleave(10)[:100]
-    n = 100 if labels is None else len(labels)
-    return family.sample(n, labels=labels, generator=torch.Generator().manual_seed(seed))
+    """About a hundred images to look at, (N, 1, 28, 28) in [0, 1]: of every class as many, ten at most."""
+    generator, classes = torch.Generator().manual_seed(seed), family.num_classes
+    if classes is None:
+        return family.sample(100, generator=generator)
+    labels = torch.arange(classes).repeat_interleave(min(10, max(1, 100 // classes)))
+    return family.sample(len(labels), labels=labels, generator=generator)
 
 
 def write_samples(images: Tensor, path: Path) -> None:
     """Write images in [0, 1] as float32 (N, H, W) where the name ends in .npy, else as a PNG sheet."""
-    try:
+    with writing(path):
         if path.suffix == ".npy":
             np.save(path, images[:, 0].float().numpy())
         else:
             plots.save_image(plots.grid(images, columns=max(10, round(len(images) ** 0.5))), path)
-    except OSError as error:
-        raise GenlabError(f"cannot write {path}: {error.strerror}") from None

@@ -18,7 +18,7 @@ from genlab.gan.loss import (
 )
 from genlab.gan.networks import conv_discriminator, mlp_discriminator, with_spectral_norm
 from genlab.nn.convnet import ConvDecoder
-from genlab.nn.inputs import check_codes, check_number, choose_labels
+from genlab.nn.inputs import check_codes, check_number, choose_labels, need_labels
 from genlab.nn.mlp import MLPDecoder
 
 
@@ -136,10 +136,8 @@ class GAN:
             GenlabError: codes as for ``check_codes``; labels as for ``Decodes.decode``.
         """
         z = check_codes(z, self.latent_dim)
-        if self.num_classes is not None and labels is None:
-            raise GenlabError("this model is class-conditional: decode needs labels")
         device = device_of(self.networks)
-        chosen = choose_labels(self.num_classes, len(z), labels, None, blends=True)
+        chosen = need_labels(self.num_classes, len(z), labels, "decode", blends=True)
         logits = self.networks["generator"](z.to(device), None if chosen is None else chosen.to(device))
         return to_unit(torch.tanh(logits))
 

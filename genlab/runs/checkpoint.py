@@ -21,12 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.files import delete_folder, rename_folder, write_through
+from genlab.files import (
+    DamagedFile,
+    delete_folder,
+    read_tensors,
+    rename_folder,
+    tensors_to_bytes,
+    write_through,
+    writing,
+)
 from genlab.training.distributed import processes
 from genlab.training.loop import TrainingDiverged
 from genlab.training.random_state import python_random_state, restore_python_random_state
@@ -59,10 +65,6 @@ class Checkpoint:
         return f"{PREFIX}{self.step:08d}"
 
 
-class DamagedCheckpoint(GenlabError):
-    """A file of a checkpoint is missing, or is not what was written."""
-
-
 def save_checkpoint(
     folder: Path, state: TrainingState, *, monitored: tuple[str, float] | None, keep: int
 ) -> None:
@@ -81,7 +83,7 @@ def save_checkpoint(
     _refuse_broken_weights(state)
     path = folder / f"{PREFIX}{state.step:08d}"
     aside = folder / f".{path.name}.part"
-    try:
+    with writing(path, "the earlier ones are whole, make room and use genlab resume"):
         shutil.rmtree(aside, ignore_errors=True)
         folder.mkdir(exist_ok=True)  # the run's own folder must be there
         aside.mkdir()
@@ -89,11 +91,6 @@ def save_checkpoint(
             write_through(aside / name, content)
         rename_folder(aside, path)
         _prune(folder, keep)
-    except OSError as error:
-        raise GenlabError(
-            f"cannot write the checkpoint {path} ({error.strerror}): the earlier ones are whole, "
-            "make room and use genlab resume"
-        ) from None
 
 
 def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
@@ -110,7 +107,7 @@ def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
     for step in reversed(steps):
         try:
             return read_checkpoint(folder, step)
-        except DamagedCheckpoint as error:
+        except DamagedFile as error:
             if step == steps[0]:
                 remedy = "train the run again, or get it again from where it came"
                 raise GenlabError(f"{error}; no other is whole: {remedy}") from None
@@ -142,24 +139,13 @@ def read_checkpoint(folder: Path, step: int) -> Checkpoint:
     """Read one checkpoint and prove it whole.
 
     Raises:
-        DamagedCheckpoint: the line names the file and what is wrong with it.
+        DamagedFile: the line names the file and what is wrong with it.
     """
     path = folder / f"{PREFIX}{step:08d}"
     record = _read_record(path / STATE)
     if record["step"] != step:
-        raise DamagedCheckpoint(f"{path} is really of step {record['step']}: give it its name back")
-    tensors = {}
-    for name, expected in record["sha256"].items():
-        try:
-            content = (path / name).read_bytes()
-        except OSError as error:
-            raise DamagedCheckpoint(f"{path / name} cannot be read ({error.strerror})") from None
-        if hashlib.sha256(content).hexdigest() != expected:
-            raise DamagedCheckpoint(f"{path / name} is damaged ({len(content):,} bytes, SHA-256 differs)")
-        try:
-            tensors[name] = load(content)
-        except SafetensorError as error:
-            raise DamagedCheckpoint(f"{path / name} is damaged ({error})") from None
+        raise DamagedFile(f"{path} is really of step {record['step']}: give it its name back")
+    tensors = {name: read_tensors(path / name, sha256) for name, sha256 in record["sha256"].items()}
     monitored = record["monitored"] and (record["monitored"][0], record["monitored"][1])
     return Checkpoint(step, monitored, record, tensors)
 
@@ -209,7 +195,7 @@ def weights_only(checkpoint: Checkpoint, *, half: bool) -> Iterator[tuple[str, b
         lost = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
         if lost:
             raise GenlabError(f"{lost[0]} does not fit into half precision: export it in full")
-    content = _to_bytes(tensors)
+    content = tensors_to_bytes(tensors)
     record = {key: checkpoint.record[key] for key in ("format", "step", "seconds", "processes")}
     record["monitored"] = None  # it is the newest; whether it was the best is not known any more
     record["sha256"] = {name: hashlib.sha256(content).hexdigest()}
@@ -237,9 +223,12 @@ def _contents(state: TrainingState, monitored: tuple[str, float] | None) -> Iter
     training = {f"random/{i}": tensor for i, tensor in enumerate(state.random or [])}
     for name, optimiser in state.optimisers.items():
         training |= _optimiser_tensors(optimiser.optimizer, f"{name}.")
-    files = {NETWORKS: _to_bytes(state.family.networks.state_dict()), TRAINING: _to_bytes(training)}
+    files = {
+        NETWORKS: tensors_to_bytes(state.family.networks.state_dict()),
+        TRAINING: tensors_to_bytes(training),
+    }
     if state.ema is not None:
-        files[AVERAGED] = _to_bytes(state.ema.averaged.module.state_dict())
+        files[AVERAGED] = tensors_to_bytes(state.ema.averaged.module.state_dict())
     yield from files.items()
     record = {
         "format": FORMAT,
@@ -253,10 +242,6 @@ def _contents(state: TrainingState, monitored: tuple[str, float] | None) -> Iter
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     yield STATE, json.dumps({"hash": _hash(record), "record": record}).encode()
-
-
-def _to_bytes(tensors: dict[str, Tensor]) -> bytes:
-    return save({name: tensor.detach().contiguous() for name, tensor in tensors.items()})
 
 
 def _optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
@@ -285,11 +270,11 @@ def _read_record(path: Path) -> dict[str, Any]:
         record: dict[str, Any] = content["record"]
         whole = content["hash"] == _hash(record)
     except OSError as error:
-        raise DamagedCheckpoint(f"{path} cannot be read ({error.strerror})") from None
+        raise DamagedFile(f"{path} cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:
-        raise DamagedCheckpoint(f"{path} is damaged")
+        raise DamagedFile(f"{path} is damaged")
     if record.get("format") != FORMAT:
         raise GenlabError(f"{path} was written by another version of genlab: resume it with that one")
     return record
@@ -303,7 +288,7 @@ def _best_step(folder: Path) -> int | None:
     """The step with the lowest value of what the newest checkpoint monitors."""
     found: dict[int, tuple[str, float]] = {}
     for step in saved_steps(folder):
-        with suppress(DamagedCheckpoint):
+        with suppress(DamagedFile):
             monitored = _read_record(folder / f"{PREFIX}{step:08d}" / STATE)["monitored"]
             if monitored is not None:
                 found[step] = monitored

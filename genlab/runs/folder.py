@@ -16,7 +16,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,11 +24,12 @@ from filelock import FileLock, Timeout
 
 from genlab.config import Settings, write_settings
 from genlab.errors import GenlabError
-from genlab.files import flush_folder, write_aside
+from genlab.files import flush_folder, write_aside, writing
 from genlab.training.loop import Step
 
 CONFIG, METRICS, SUMMARY, SHEET = "config.yaml", "metrics.jsonl", "run.json", "samples.png"
 CHECKPOINTS, SHEETS, LOCK = "checkpoints", "samples", ".lock"
+SAFE = "the checkpoints are whole, make room and resume"
 
 
 def refuse_existing(path: Path) -> None:
@@ -112,9 +113,9 @@ class RunFolder:
             history = [record for record in read_metrics(self.path) if record.step <= step]
             lines = path.read_text("utf-8").splitlines(keepends=True)
             kept = "".join(f"{line.rstrip()}\n" for line in lines[: len(history)])
-            with _writing(path):
+            with writing(path, SAFE):
                 write_aside(path, kept)
-        with _writing(path):
+        with writing(path, SAFE):
             self._metrics = path.open("a", encoding="utf-8", buffering=1)
         return history
 
@@ -122,24 +123,24 @@ class RunFolder:
         """Append one step to the loss history."""
         assert self._metrics is not None
         line = {"step": step.step, "epoch": step.epoch, "seconds": round(step.seconds, 4)}
-        with _writing(self.path / METRICS):
+        with writing(self.path / METRICS, SAFE):
             self._metrics.write(json.dumps({**line, **step.losses}) + "\n")
 
     def flush_log(self) -> None:
         """Wait until the disk has the loss history: a checkpoint must not be ahead of it."""
         assert self._metrics is not None
-        with _writing(self.path / METRICS):
+        with writing(self.path / METRICS, SAFE):
             self._metrics.flush()
             os.fsync(self._metrics.fileno())
 
     def summarise(self, **changes: Any) -> None:
         """Change entries of ``run.json``."""
-        with _writing(self.path / SUMMARY):
+        with writing(self.path / SUMMARY, SAFE):
             write_aside(self.path / SUMMARY, json.dumps(read_summary(self.path) | changes, indent=2) + "\n")
 
     def save_sheet(self, png: bytes, step: int) -> None:
         """Keep a sheet of samples drawn after a step."""
-        with _writing(self.path / SHEETS):
+        with writing(self.path / SHEETS, SAFE):
             (self.path / SHEETS).mkdir(exist_ok=True)
             write_aside(self.path / SHEETS / f"step-{step:08d}.png", png)
             write_aside(self.path / SHEET, png)
@@ -151,17 +152,6 @@ class RunFolder:
                 f"{self.path} was moved or deleted while it trained: resume it where it lies now, it goes on "
                 "from its last checkpoint"
             )
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """A full or read-only disk as one line."""
-    try:
-        yield
-    except OSError as error:
-        raise GenlabError(
-            f"cannot write {path} ({error.strerror}): the checkpoints are whole, make room and resume"
-        ) from None
 
 
 def is_locked(path: Path) -> bool:

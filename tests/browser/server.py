@@ -1,4 +1,4 @@
-"""Jupyter servers over a folder, and what a reader does with a page of theirs: for tests, trials, benchmarks."""
+"""Jupyter servers over a folder, and what a reader does on a page: for tests, trials and benchmarks."""
 
 import json
 import os

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import artifacts, browser, moved_by_keyboard, serving, write_explorer
+from tests.browser.conftest import artifacts, browser
+from tests.browser.server import moved_by_keyboard, serving, write_explorer
 
 __all__ = ["artifacts", "browser"]  # fixtures
 MINUTES = 60_000  # Playwright counts milliseconds

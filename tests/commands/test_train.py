@@ -22,6 +22,7 @@ from genlab.commands.train import fit, fit_or_load, resume
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Family, Walks, count_parameters
+from genlab.files import writing
 from genlab.runs.checkpoint import AVERAGED, NETWORKS, best, read_checkpoint, saved_steps
 from genlab.runs.folder import CHECKPOINTS, CONFIG, METRICS, SHEET, SHEETS, SUMMARY, RunFolder, read_metrics
 from genlab.training.loop import Step, TrainingDiverged, train
@@ -484,7 +485,7 @@ def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_later(
         calls += 1
         if calls < 3:
             return real(self, *args, **options)
-        with genlab.runs.folder._writing(self.path):
+        with writing(self.path):
             raise OSError(28, "No space left on device")
 
     with pytest.MonkeyPatch.context() as patch:

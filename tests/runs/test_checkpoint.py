@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
+from genlab.files import DamagedFile
 from genlab.runs.checkpoint import (
     NETWORKS,
     Checkpoint,
-    DamagedCheckpoint,
     best,
     newest,
     read_checkpoint,
@@ -251,7 +251,7 @@ def test_any_flipped_byte_is_noticed(dataset: Dataset, tmp_path: Path) -> None:
         content = file.read_bytes()
         for at in range(0, len(content), max(1, len(content) // 40)):
             file.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
-            with pytest.raises(DamagedCheckpoint, match=file.name):
+            with pytest.raises(DamagedFile, match=file.name):
                 read_checkpoint(tmp_path, 1)
         file.write_bytes(content)
     assert read(tmp_path).step == 1

@@ -12,14 +12,20 @@ from importlib.resources import files
 from pathlib import Path
 
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 
 from genlab.config import Settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.networks import JUDGES, Judge, Kind
-from genlab.files import make_writable, project_dir, write_aside
+from genlab.files import (
+    DamagedFile,
+    make_writable,
+    project_dir,
+    read_tensors,
+    tensors_to_bytes,
+    write_aside,
+    writing,
+)
 
 INDEX = "judges.json"
 SHIPPED = Path(str(files("genlab") / "evaluation" / "weights"))
@@ -96,22 +102,13 @@ def read_judge(folder: Path, card: JudgeCard) -> Judge:
     Raises:
         GenlabError: its file is missing, or its bytes have another SHA-256 than the index says.
     """
-    path = folder / card.file
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise GenlabError(f"{path} cannot be read ({error.strerror}): {_remedy(folder)}") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != card.sha256:
-        raise GenlabError(
-            f"{path} is not the judge that {INDEX} describes (SHA-256 {found[:12]}..., not "
-            f"{card.sha256[:12]}...): {_remedy(folder)}"
-        )
     judge = JUDGES[card.kind](card.num_classes)
     try:
-        judge.load_state_dict(load(content))
-    except (SafetensorError, RuntimeError):
-        raise GenlabError(f"{path} fits no {card.kind} judge: {_remedy(folder)}") from None
+        judge.load_state_dict(read_tensors(folder / card.file, card.sha256))
+    except DamagedFile as error:
+        raise GenlabError(f"{error}, so it is not the judge of {INDEX}: {_remedy(folder)}") from None
+    except RuntimeError:
+        raise GenlabError(f"{folder / card.file} fits no {card.kind} judge: {_remedy(folder)}") from None
     return judge.eval()
 
 
@@ -130,7 +127,7 @@ def keep_judge(
     Raises:
         GenlabError: the folder cannot be written to, or its index is damaged.
     """
-    content = _content(judge)
+    content = tensors_to_bytes(judge.state_dict())
     card = JudgeCard(
         file=f"{Path(dataset.name).stem}-{dataset.fingerprint[:8]}-{kind}.safetensors",
         sha256=hashlib.sha256(content).hexdigest(),
@@ -145,11 +142,9 @@ def keep_judge(
     open_folder(folder)
     others = [other for other in read_cards(folder) if other.file != card.file]
     cards = sorted([*others, card], key=lambda each: each.file)
-    try:
+    with writing(folder):
         write_aside(folder / card.file, content)
         write_aside(folder / INDEX, json.dumps([each.model_dump() for each in cards], indent=2) + "\n")
-    except OSError as error:
-        raise GenlabError(f"cannot keep a judge in {folder}: {error.strerror}") from None
     return card
 
 
@@ -160,20 +155,13 @@ def open_folder(folder: Path) -> None:
         GenlabError: it cannot be written to, or its index is damaged.
     """
     list(read_cards(folder))
-    try:
+    with writing(folder):
         make_writable(folder)
-    except OSError as error:
-        raise GenlabError(f"cannot keep a judge in {folder}: {error.strerror}") from None
 
 
 def weights_sha256(judge: Judge) -> str:
     """What ``JudgeCard.sha256`` would be for this judge."""
-    return hashlib.sha256(_content(judge)).hexdigest()
-
-
-def _content(judge: Judge) -> bytes:
-    """A judge as the bytes of a safetensors file."""
-    return bytes(save({name: tensor.contiguous() for name, tensor in judge.state_dict().items()}))
+    return hashlib.sha256(tensors_to_bytes(judge.state_dict())).hexdigest()
 
 
 def _remedy(folder: Path) -> str:
