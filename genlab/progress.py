@@ -1,9 +1,12 @@
 """Progress bars: on standard output in a notebook, where they are kept, else on standard error."""
 
 import sys
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from tqdm import tqdm
+
+T = TypeVar("T")
 
 
 def in_notebook() -> bool:
@@ -31,3 +34,15 @@ def bar(total: int, unit: str, *, what: str = "", done: int = 0, hidden: bool = 
         mininterval=0.5,
         disable=hidden,
     )
+
+
+def watched(things: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """The same things behind a bar that shows itself where they take more than a second, and to people only.
+
+    Args:
+        things: pictures to read, say.
+        total: how many.
+        what: is done to them, in a word or two.
+    """
+    file, disable = (sys.stdout, False) if in_notebook() else (sys.stderr, None)  # None: only on a terminal
+    yield from tqdm(things, what, total, unit=" pictures", file=file, disable=disable, delay=1, leave=False)

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from genlab.data.dataset import Dataset, Split
-from genlab.data.own.picture import progress, read_picture
+from genlab.data.own.picture import read_picture
 from genlab.data.own.splits import Labelled, both, divide, mixed
 from genlab.errors import GenlabError
+from genlab.progress import watched
 
 # What operating systems leave lying in folders, besides all that begins with a dot.
 LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
@@ -81,8 +82,7 @@ def read(layout: Layout) -> dict[Split, Dataset]:
 
 def _read_classes(classes: Classes, path: Path) -> Labelled:
     files = [(file, label) for label, files in enumerate(classes.values()) for file in files]
-    with progress(files, f"Reading {path.name}") as shown:
-        pictures = [read_picture(file) for file, _ in shown]
+    pictures = [read_picture(file) for file, _ in watched(files, len(files), f"Reading {path.name}")]
     return torch.from_numpy(np.stack(pictures)), torch.tensor([label for _, label in files])
 
 

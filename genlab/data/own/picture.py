@@ -5,24 +5,21 @@ square with the grey of its own border. Its brightness stays as it is: MNIST is 
 ground, and a dark drawing on white paper stays dark on white. Models learn either.
 """
 
-import sys
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from tqdm import tqdm
 
+from genlab.data.dataset import IMAGE_SHAPE
 from genlab.errors import GenlabError
+from genlab.progress import watched
 
-SIZE = 28
+SIZE = IMAGE_SHAPE[1]
 Grey = NDArray[np.uint8]
-T = TypeVar("T")
 
 
 def read_picture(path: Path) -> Grey:
@@ -79,13 +76,6 @@ def fit(image: Image.Image) -> Grey:
 def fit_all(images: Grey) -> Tensor:
     """An array of pictures, uint8 (N, H, W), as a tensor of its own, uint8 (N, 28, 28)."""
     if images.shape[1:] != (SIZE, SIZE):
-        with progress(images, "Resizing") as shown:
-            images = np.stack([fit(Image.fromarray(np.ascontiguousarray(image))) for image in shown])
+        pictures = (Image.fromarray(np.ascontiguousarray(image)) for image in images)
+        images = np.stack([fit(picture) for picture in watched(pictures, len(images), "Resizing")])
     return torch.from_numpy(np.array(images, order="C"))
-
-
-def progress(things: Iterable[T], what: str) -> "tqdm[T]":
-    """A bar that shows itself to people, where it takes more than a second."""
-    notebook = "ipykernel" in sys.modules
-    file, disable = (sys.stdout, False) if notebook else (sys.stderr, None)  # None: only on a terminal
-    return tqdm(things, what, unit=" pictures", file=file, disable=disable, delay=1, leave=False)
