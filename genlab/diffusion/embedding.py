@@ -1,4 +1,4 @@
-"""How a network is told a number: the sinusoidal embedding of a timestep."""
+"""The sinusoidal embedding of a timestep."""
 
 import math
 
@@ -36,5 +36,4 @@ class TimestepEmbedding(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """(N,) to (N, dim)."""
-        features: Tensor = self.layers(sinusoidal_embedding(t, self.dim))
-        return features
+        return self.layers(sinusoidal_embedding(t, self.dim))

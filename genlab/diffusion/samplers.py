@@ -1,7 +1,8 @@
 """Samplers: plain generators that walk from noise to an image, one yielded state a step.
 
-They know no network. All they ask for is a denoiser, any function of (x_t, t) that says which image
-it expects at the end, and a list of jumps from ``timestep_pairs``.
+They know no network. All they need is a denoiser, any function of (x_t, t) that predicts the image at
+the end, and a list of jumps from ``timestep_pairs``. ``alpha`` and ``sigma`` belong to the time t,
+``alpha_prev`` and ``sigma_prev`` to t_prev, the next and less noisy one.
 """
 
 import math
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.diffusion.schedule import NoiseSchedule, PredictionType, check_target
+from genlab.diffusion.schedule import NoiseSchedule, PredictionType
+from genlab.errors import GenlabError
 
 Denoiser = Callable[[Tensor, int], Tensor]
 Pairs = Sequence[tuple[int, int]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SamplerStep:
     """Where the walk stands.
 
@@ -32,26 +34,30 @@ class SamplerStep:
     pred_original_sample: Tensor
 
 
-def denoiser(
+def as_denoiser(
     predict: Callable[[Tensor, Tensor], Tensor],
     schedule: NoiseSchedule,
     prediction_type: PredictionType = "epsilon",
     *,
     clip_sample: bool = True,
 ) -> Denoiser:
-    """A network's answer as an image, whatever it was trained to say.
+    """A network's prediction as an image, whatever it was trained to predict.
 
     Args:
         predict: the network as a function of (x_t, t), t of shape (N,).
         schedule: the schedule of training.
-        prediction_type: what ``predict`` answers.
+        prediction_type: what ``predict`` predicts.
         clip_sample: keep the image in [-1, 1]. Samplers derive the noise from the clipped image, so
             that the two still add up to x_t.
 
     Raises:
-        GenlabError: a network that says the noise, on a schedule that ends in nothing else.
+        GenlabError: a network that predicts the noise, on a schedule that ends in nothing else.
     """
-    check_target(schedule, prediction_type)
+    if prediction_type == "epsilon" and schedule.alpha[-1] == 0:
+        raise GenlabError(
+            "prediction_type epsilon needs a schedule that leaves something of the image: no image follows "
+            "from pure noise; use v_prediction, sample or flow_prediction"
+        )
 
     def denoise(x: Tensor, t: int) -> Tensor:
         answer = predict(x, torch.full((len(x),), t, device=x.device)).to(x)
@@ -75,7 +81,7 @@ def ddpm(
     One step of it is ``p_sample`` elsewhere.
 
     Args:
-        denoise: as ``denoiser`` makes one.
+        denoise: as ``as_denoiser`` makes one.
         x: noise at the first of the times, (N, 1, 28, 28): x_T.
         schedule: the schedule of training.
         pairs: the jumps, as ``timestep_pairs`` lists them.
@@ -87,11 +93,11 @@ def ddpm(
     for t, t_prev in pairs:
         x_start = denoise(x, t)
         yield SamplerStep(t, x, x_start)
-        (signal, spread), (signal_prev, spread_prev) = schedule.at(t), schedule.at(t_prev)
-        kept = signal / signal_prev  # of the signal, in this jump: sqrt(alpha_t) of the paper
-        added = spread**2 - (kept * spread_prev) ** 2  # the jump's own variance: beta_t
-        mean = signal_prev * added / spread**2 * x_start + kept * spread_prev**2 / spread**2 * x
-        x = _plus_noise(mean, spread_prev / spread * added**0.5, generator)
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        kept = alpha / alpha_prev  # of the image, in this jump: sqrt(alpha_t) of the paper
+        added = sigma**2 - (kept * sigma_prev) ** 2  # the jump's own variance: beta_t of the paper
+        mean = alpha_prev * added / sigma**2 * x_start + kept * sigma_prev**2 / sigma**2 * x  # equation 7
+        x = _plus_noise(mean, sigma_prev / sigma * added**0.5, generator)
     yield SamplerStep(-1, x, x)
 
 
@@ -118,12 +124,12 @@ def ddim(
     for t, t_prev in pairs:
         x_start = denoise(x, t)
         yield SamplerStep(t, x, x_start)
-        (signal, spread), (signal_prev, spread_prev) = schedule.at(t), schedule.at(t_prev)
-        noise = (x - signal * x_start) / spread
-        added = spread**2 - (signal / signal_prev * spread_prev) ** 2
-        sigma = eta * spread_prev / spread * added**0.5  # equation 16
-        x = signal_prev * x_start + max(spread_prev**2 - sigma**2, 0) ** 0.5 * noise
-        x = _plus_noise(x, sigma, generator)
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        noise = (x - alpha * x_start) / sigma
+        added = sigma**2 - (alpha / alpha_prev * sigma_prev) ** 2
+        fresh = eta * sigma_prev / sigma * added**0.5  # equation 16, sigma_t of the paper
+        x = alpha_prev * x_start + max(sigma_prev**2 - fresh**2, 0) ** 0.5 * noise  # equation 12
+        x = _plus_noise(x, fresh, generator)
     yield SamplerStep(-1, x, x)
 
 
@@ -133,8 +139,9 @@ def dpm_solver_pp(
 ) -> Iterator[SamplerStep]:
     """DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, algorithm 2): DDIM that looks back one step.
 
-    The image that is expected changes from step to step; instead of the last one it believes a line
-    through the last two. In half log-SNR, lambda, the error of a step falls with its length cubed.
+    The predicted image changes from step to step. Instead of the last prediction it takes the line
+    through the last two, extrapolated to the middle of the step (Adams-Bashforth, 2 steps). In the half
+    log-SNR, lambda = log(alpha / sigma), the error of a step falls with its length h cubed.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -142,18 +149,19 @@ def dpm_solver_pp(
     Yields:
         As ``ddpm``.
     """
-    before: tuple[Tensor, float] | None = None  # the last step's x_start and lambda
+    last: tuple[Tensor, float] | None = None  # x_start and lambda of the step before
     for t, t_prev in pairs:
-        x_start, now = denoise(x, t), _half_log_snr(schedule, t)
+        x_start, lambda_t = denoise(x, t), _half_log_snr(schedule, t)
         yield SamplerStep(t, x, x_start)
-        (signal, spread), (signal_prev, spread_prev) = schedule.at(t), schedule.at(t_prev)
-        believed = x_start
-        if before is not None and t_prev >= 0:  # the last jump is infinitely long in lambda: no line there
-            ratio = (_half_log_snr(schedule, t_prev) - now) / (now - before[1])
-            believed = x_start + ratio / 2 * (x_start - before[0])
-        shrunk = spread_prev / spread
-        x = shrunk * x + (signal_prev - shrunk * signal) * believed
-        before = x_start, now
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        d = x_start  # D of the paper
+        if last is not None and t_prev >= 0:  # the last jump is infinitely long in lambda: no line there
+            x_start_last, lambda_last = last
+            h, h_last = _half_log_snr(schedule, t_prev) - lambda_t, lambda_t - lambda_last
+            d = x_start + h / h_last / 2 * (x_start - x_start_last)  # 1 / (2 r), with r = h_last / h
+        shrunk = sigma_prev / sigma
+        x = shrunk * x + (alpha_prev - shrunk * alpha) * d  # the bracket is -alpha_prev (exp(-h) - 1)
+        last = x_start, lambda_t
     yield SamplerStep(-1, x, x)
 
 
@@ -161,8 +169,8 @@ def dpm_solver_pp(
 def euler(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -> Iterator[SamplerStep]:
     """Straight steps along the flow (Liu et al. 2022, arXiv:2209.03003, section 2.1).
 
-    Any schedule becomes the straight one when x is divided by signal + spread; there
-    dx / d spread = noise - x_start. A step along it is the step of DDIM.
+    Any schedule becomes the straight one when x is divided by alpha + sigma; there
+    dx / d sigma = noise - x_start. A step along it is the step of DDIM.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -173,17 +181,23 @@ def euler(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -
     for t, t_prev in pairs:
         x_start = denoise(x, t)
         yield SamplerStep(t, x, x_start)
-        # At the end the velocity leads to x_start: taken itself, no bit of it is lost.
-        x = _along(schedule, x, t, t_prev, _velocity(schedule, x, t, x_start)) if t_prev >= 0 else x_start
+        if t_prev < 0:  # at the end the velocity leads to x_start: taken itself, no bit of it is lost
+            x = x_start
+            continue
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        scale, scale_prev = alpha + sigma, alpha_prev + sigma_prev  # 1 on the straight path
+        step = sigma_prev / scale_prev - sigma / scale
+        velocity = (x - scale * x_start) / sigma  # noise - x_start
+        x = scale_prev * (x / scale + step * velocity)
     yield SamplerStep(-1, x, x)
 
 
 @torch.no_grad()
 def heun(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -> Iterator[SamplerStep]:
-    """Euler with a second look (Karras et al. 2022, arXiv:2206.00364, algorithm 1, along the straight path).
+    """Euler with a correction (Karras et al. 2022, arXiv:2206.00364, algorithm 1, along the straight path).
 
-    The velocity is asked for at both ends of a step and the mean of the two is gone along: two calls
-    of the network a step, but one in the last, whose end is the image itself.
+    The velocity is computed at both ends of a step, and the step is made with the mean of the two: two
+    calls of the network a step, but one in the last, whose end is the image itself.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -197,29 +211,29 @@ def heun(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) ->
         if t_prev < 0:
             x = x_start
             continue
-        velocity = _velocity(schedule, x, t, x_start)
-        there = _along(schedule, x, t, t_prev, velocity)
-        velocity = (velocity + _velocity(schedule, there, t_prev, denoise(there, t_prev))) / 2
-        x = _along(schedule, x, t, t_prev, velocity)
+        (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
+        scale, scale_prev = alpha + sigma, alpha_prev + sigma_prev  # 1 on the straight path
+        step = sigma_prev / scale_prev - sigma / scale
+        velocity = (x - scale * x_start) / sigma
+        x_prev = scale_prev * (x / scale + step * velocity)  # Euler step
+        velocity_prev = (x_prev - scale_prev * denoise(x_prev, t_prev)) / sigma_prev
+        x = scale_prev * (x / scale + step * ((velocity + velocity_prev) / 2))  # second-order correction
     yield SamplerStep(-1, x, x)
 
 
-def _plus_noise(x: Tensor, sigma: float, generator: torch.Generator | None) -> Tensor:
-    return x + sigma * torch.randn(x.shape, generator=generator).to(x) if sigma > 0 else x
+SAMPLERS: dict[str, Callable[..., Iterator[SamplerStep]]] = {
+    "ddpm": ddpm,
+    "ddim": ddim,
+    "dpm_solver_pp": dpm_solver_pp,
+    "euler": euler,
+    "heun": heun,
+}
+
+
+def _plus_noise(x: Tensor, deviation: float, generator: torch.Generator | None) -> Tensor:
+    return x + deviation * torch.randn(x.shape, generator=generator).to(x) if deviation > 0 else x
 
 
 def _half_log_snr(schedule: NoiseSchedule, t: int) -> float:
-    signal, spread = schedule.at(t)
-    return math.log(signal / spread) if signal > 0 else -math.inf
-
-
-def _velocity(schedule: NoiseSchedule, x: Tensor, t: int, x_start: Tensor) -> Tensor:
-    """noise - x_start, where the two add up to x."""
-    signal, spread = schedule.at(t)
-    return (x - (signal + spread) * x_start) / spread
-
-
-def _along(schedule: NoiseSchedule, x: Tensor, t: int, t_prev: int, velocity: Tensor) -> Tensor:
-    (signal, spread), (signal_prev, spread_prev) = schedule.at(t), schedule.at(t_prev)
-    here, there = signal + spread, signal_prev + spread_prev  # 1 on the straight path
-    return there * (x / here + (spread_prev / there - spread / here) * velocity)
+    alpha, sigma = schedule.at(t)
+    return math.log(alpha / sigma) if alpha > 0 else -math.inf

@@ -1,14 +1,28 @@
-"""How much noise at which time, and the changes of variables that follow from it.
+"""The noise schedule: how much noise at which time, and the changes of variables that follow from it.
 
-    x_t = signal[t] x_start + spread[t] noise                                        (Ho et al. 2020, eq. 4)
+    x_t = alpha[t] x_start + sigma[t] noise                                          (Ho et al. 2020, eq. 4)
 
 Time runs from 0 (almost the image) to T - 1 (almost pure noise). Diffusion and flow matching differ in
-these two curves and in nothing else: diffusion keeps signal² + spread² = 1, which is a quarter circle
-from image to noise, flow matching keeps signal + spread = 1, the straight line.
+these two curves and in nothing else: diffusion keeps alpha² + sigma² = 1, which is a quarter circle
+from image to noise, flow matching keeps alpha + sigma = 1, the straight line.
+
+    Ho et al. 2020          Lu et al. 2022    diffusers                 here
+    T                       T                 num_train_timesteps       num_train_timesteps
+    x_0                     x_0               pred_original_sample      x_start, pred_original_sample
+    epsilon                 epsilon           noise                     noise
+    sqrt(alpha-bar_t)       alpha_t           alphas_cumprod ** 0.5     alpha[t]
+    sqrt(1 - alpha-bar_t)   sigma_t           (1 - alphas_cumprod)      sigma[t]
+                                              ** 0.5
+    alpha-bar_t             alpha_t²          alphas_cumprod            alphas_cumprod
+    beta_t                                    betas                     betas
+    q(x_t | x_0)            q_0t(x_t | x_0)   add_noise                 add_noise
+
+The alpha_t of Ho et al. is another one: 1 - beta_t, the share of the variance kept in a single step.
 """
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,29 +33,30 @@ from genlab.errors import GenlabError, did_you_mean
 
 PredictionType = Literal["epsilon", "sample", "v_prediction", "flow_prediction"]
 ScheduleName = Literal["linear", "cosine", "sigmoid", "straight"]
+Spacing = Literal["trailing", "leading", "linspace"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NoiseSchedule:
     """The forward process, built and kept in float64 on the CPU.
 
     Attributes:
-        signal: (T,), what an image is multiplied by, decreasing; the last may be 0.
-        spread: (T,), the standard deviation of the noise that is added, increasing to 1.
+        alpha: (T,), what an image is multiplied by, decreasing; the last may be 0.
+        sigma: (T,), the standard deviation of the noise that is added, increasing to 1.
     """
 
-    signal: Tensor
-    spread: Tensor
+    alpha: Tensor
+    sigma: Tensor
 
     @property
     def num_train_timesteps(self) -> int:
         """T."""
-        return len(self.signal)
+        return len(self.alpha)
 
     @property
     def alphas_cumprod(self) -> Tensor:
         """(T,), share of the image's variance left after steps 0..t."""
-        return self.signal.square()
+        return self.alpha.square()
 
     @property
     def betas(self) -> Tensor:
@@ -51,60 +66,65 @@ class NoiseSchedule:
 
     @property
     def snr(self) -> Tensor:
-        """(T,), signal-to-noise ratio, (signal / spread)²: what two schedules have in common or not."""
-        return (self.signal / self.spread).square()
+        """(T,), signal-to-noise ratio, (alpha / sigma)²: what two schedules have in common or not."""
+        return (self.alpha / self.sigma).square()
 
     def at(self, t: int) -> tuple[float, float]:
-        """Signal and spread at one time, in double precision; t = -1 is the image itself: (1, 0)."""
-        return (1.0, 0.0) if t < 0 else (float(self.signal[t]), float(self.spread[t]))
+        """Alpha and sigma at one time, in double precision; t = -1 is the image itself: (1, 0)."""
+        return (1.0, 0.0) if t < 0 else (float(self.alpha[t]), float(self.sigma[t]))
 
     def coefficients(self, t: Tensor | int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Signal and spread, float32 (float64 for float64), shaped to multiply ``like``.
+        """Alpha and sigma, float32 (float64 for float64), shaped to multiply ``like``.
 
         Args:
             t: (N,) int64, or one integer for all; -1 is the image itself: (1, 0).
             like: (N, ...), gives the device and the number of dimensions.
         """
-        t = torch.as_tensor(t).reshape(-1).cpu()
+        alpha, sigma = _curves(self, like.device, torch.promote_types(like.dtype, torch.float32))
         shape = (-1,) + (1,) * (like.ndim - 1)
-        signal = torch.where(t < 0, 1.0, self.signal[t]).reshape(shape)
-        spread = torch.where(t < 0, 0.0, self.spread[t]).reshape(shape)
-        precision = torch.promote_types(like.dtype, torch.float32)
-        return signal.to(like.device, precision), spread.to(like.device, precision)
+        return alpha[t].reshape(shape), sigma[t].reshape(shape)
 
     def add_noise(self, x_start: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """x_t in one leap (equation 4; ``q_sample`` elsewhere)."""
-        signal, spread = self.coefficients(t, x_start)
-        return signal * x_start + spread * noise
+        alpha, sigma = self.coefficients(t, x_start)
+        return alpha * x_start + sigma * noise
 
     def target(self, x_start: Tensor, noise: Tensor, t: Tensor | int, kind: PredictionType) -> Tensor:
-        """What the network is trained to say, given x_t."""
+        """What the network is trained to predict, given x_t."""
         if kind == "epsilon":
             return noise
         if kind == "sample":
             return x_start
         if kind == "flow_prediction":
             return noise - x_start  # Liu et al. 2022, equation 1, whose time runs the other way
-        signal, spread = self.coefficients(t, x_start)
-        return signal * noise - spread * x_start  # Salimans and Ho 2022, appendix D
+        alpha, sigma = self.coefficients(t, x_start)
+        return alpha * noise - sigma * x_start  # Salimans and Ho 2022, appendix D
 
     def pred_original_sample(
         self, x_t: Tensor, prediction: Tensor, t: Tensor | int, kind: PredictionType
     ) -> Tensor:
-        """x_start as the network's answer implies it: the inverse of ``target``."""
+        """x_start as the network's prediction implies it: the inverse of ``target``."""
         if kind == "sample":
             return prediction
-        signal, spread = self.coefficients(t, x_t)
+        alpha, sigma = self.coefficients(t, x_t)
         if kind == "epsilon":
-            return (x_t - spread * prediction) / signal
+            return (x_t - sigma * prediction) / alpha
         if kind == "flow_prediction":
-            return (x_t - spread * prediction) / (signal + spread)
-        return (signal * x_t - spread * prediction) / (signal.square() + spread.square())
+            return (x_t - sigma * prediction) / (alpha + sigma)
+        return (alpha * x_t - sigma * prediction) / (alpha.square() + sigma.square())
 
     def pred_noise(self, x_t: Tensor, x_start: Tensor, t: Tensor | int) -> Tensor:
         """The noise that lies between x_t and an image x_start."""
-        signal, spread = self.coefficients(t, x_t)
-        return (x_t - signal * x_start) / spread
+        alpha, sigma = self.coefficients(t, x_t)
+        return (x_t - alpha * x_start) / sigma
+
+
+@lru_cache(maxsize=32)  # moved to a GPU once: a copy at every step would make the CPU wait for it
+def _curves(schedule: NoiseSchedule, device: torch.device, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(T + 1,) each; the image itself comes last, where the index -1 finds it."""
+    alpha = torch.cat([schedule.alpha, torch.ones(1, dtype=torch.float64)])
+    sigma = torch.cat([schedule.sigma, torch.zeros(1, dtype=torch.float64)])
+    return alpha.to(device, precision), sigma.to(device, precision)
 
 
 def make_schedule(
@@ -117,35 +137,17 @@ def make_schedule(
         num_train_timesteps: T.
         zero_terminal_snr: bend a diffusion so that at T - 1 nothing is left of the image, which is what
             sampling starts from (Lin et al. 2023, arXiv:2305.08891, algorithm 1). The straight one is so.
-
-    Raises:
-        GenlabError: an unknown name, or fewer than one step.
     """
-    if name not in get_args(ScheduleName):
-        raise GenlabError(f"unknown schedule {name!r}: {did_you_mean(name, get_args(ScheduleName))}")
-    if not isinstance(num_train_timesteps, int) or num_train_timesteps < 1:
-        raise GenlabError(
-            f"num_train_timesteps should be a whole number, at least 1, got {num_train_timesteps}"
-        )
     if name == "straight":
-        spread = torch.arange(1, num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
-        return NoiseSchedule(1 - spread, spread)
+        sigma = torch.arange(1, num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
+        return NoiseSchedule(1 - sigma, sigma)
     betas = {"linear": linear_betas, "cosine": cosine_betas, "sigmoid": sigmoid_betas}[name]
-    signal = torch.cumprod(1 - betas(num_train_timesteps), dim=0).sqrt()
+    alpha = torch.cumprod(1 - betas(num_train_timesteps), dim=0).sqrt()
     if zero_terminal_snr and num_train_timesteps > 1:
-        signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
+        alpha = (alpha - alpha[-1]) * alpha[0] / (alpha[0] - alpha[-1])
     elif zero_terminal_snr:
-        signal = torch.zeros_like(signal)
-    return NoiseSchedule(signal, (1 - signal.square()).sqrt())
-
-
-def check_target(schedule: NoiseSchedule, kind: PredictionType) -> None:
-    """Raise GenlabError for a network that is asked for the noise where there is nothing but noise."""
-    if kind == "epsilon" and schedule.signal[-1] == 0:
-        raise GenlabError(
-            "prediction_type epsilon needs a schedule that leaves something of the image: at zero terminal "
-            "SNR x_t is the noise, and no image follows from it; use v_prediction, sample or flow_prediction"
-        )
+        alpha = torch.zeros_like(alpha)
+    return NoiseSchedule(alpha, (1 - alpha.square()).sqrt())
 
 
 def linear_betas(num_train_timesteps: int) -> Tensor:
@@ -176,9 +178,6 @@ def sigmoid_betas(num_train_timesteps: int) -> Tensor:
 def _betas_of(alpha_bar: Tensor) -> Tensor:
     """(T,) betas from the curve at T + 1 times; the last steps are capped, or they would end in 0 / 0."""
     return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
-
-
-Spacing = Literal["trailing", "leading", "linspace"]
 
 
 def timestep_pairs(

@@ -52,8 +52,7 @@ class ResidualBlock(nn.Module):
         h = self.conv1(F.silu(self.norm1(x)))
         h = h + self.embed(F.silu(embedding))[:, :, None, None]
         h = self.conv2(F.silu(self.norm2(h)))
-        out: Tensor = self.shortcut(x) + h
-        return out
+        return self.shortcut(x) + h
 
 
 class Upsample(nn.Module):
@@ -83,8 +82,7 @@ class SelfAttention(nn.Module):
         qkv = self.qkv(self.norm(x)).reshape(n, 3, self.heads, c // self.heads, h * w)
         q, k, v = qkv.transpose(-1, -2).unbind(1)  # each (N, heads, H*W, C/heads)
         attended = F.scaled_dot_product_attention(q, k, v)
-        out: Tensor = x + self.out(attended.transpose(-1, -2).reshape(n, c, h, w))
-        return out
+        return x + self.out(attended.transpose(-1, -2).reshape(n, c, h, w))
 
 
 class AttendingBlock(ResidualBlock):
@@ -96,8 +94,7 @@ class AttendingBlock(ResidualBlock):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """(N, C_in, H, W) and (N, E) to (N, C_out, H, W)."""
-        out: Tensor = self.attention(super().forward(x, embedding))
-        return out
+        return self.attention(super().forward(x, embedding))
 
 
 class UNet(nn.Module):
@@ -197,5 +194,4 @@ class UNet(nn.Module):
                 h = block(torch.cat([h, bridges.pop()], dim=1), embedding)
             else:
                 h = block(h, bridges[-1])
-        out: Tensor = self.fold(self.last(h))
-        return out
+        return self.fold(self.last(h))

@@ -5,17 +5,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from genlab.config import Settings
-from genlab.gan.loss import (
-    Game,
-)
+from genlab.gan.loss import Game
 from genlab.gan.networks import Conditioning
 from genlab.nn.mlp import Activation
 
-TWO_TARGETS = ("non_saturating", "least_squares")  # the games that aim at a number, which can be smoothed
+TWO_TARGETS = ("non_saturating", "least_squares")  # the losses with a target, which can be smoothed
 
 
-class MLPConfig(Settings):
-    """One hidden layer in each player."""
+class MLPPlayersConfig(Settings):
+    """One hidden layer in each of generator and discriminator."""
 
     kind: Literal["mlp"] = "mlp"
     hidden_dim: int = Field(400, ge=1, description="width of both hidden layers")
@@ -39,7 +37,7 @@ class GANConfig(Settings):
     SAMPLING: ClassVar[tuple[str, ...]] = ("truncation",)
 
     family: Literal["gan"] = "gan"
-    network: Annotated[MLPConfig | DCGANConfig, Field(discriminator="kind")] = Field(
+    network: Annotated[MLPPlayersConfig | DCGANConfig, Field(discriminator="kind")] = Field(
         DCGANConfig(), description="generator and discriminator"
     )
     latent_dim: int = Field(64, ge=1, description="width of the code")

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from genlab.diffusion import Diffusion, DiffusionConfig
-from genlab.diffusion.diffusion import SAMPLERS
 from genlab.diffusion.editing import inpainting, noised_start
-from genlab.diffusion.samplers import ddim
+from genlab.diffusion.samplers import SAMPLERS, ddim
 from genlab.diffusion.schedule import make_schedule, timestep_pairs
 from genlab.errors import GenlabError
 from tests.oracles.diffusion import SCHEDULES, SPACINGS, knowing, made_up, noise_of
@@ -44,15 +43,16 @@ def test_a_walk_may_start_part_of_the_way(t_start: int, n: int) -> None:
     torch.testing.assert_close(last.x, images, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("t_start", "n", "complaint"),
-    [(-1, 1, r"t_start should be in 0\.\.39, got -1"), (40, 1, "got 40"), (4, 6, r"1\.\.5"), (4, 0, "got 0")],
-)
-def test_impossible_starts_are_refused(t_start: int, n: int, complaint: str, images: Tensor) -> None:
-    with pytest.raises(GenlabError, match=complaint):
-        noised_start(images, make_schedule("linear", 40), t_start, n, None)
-    with pytest.raises(GenlabError, match=complaint):
-        next(small().edit(images, t_start=t_start, num_inference_steps=n))
+@pytest.mark.parametrize("t_start", [-1, 40, 3.0, True, [3], None])
+def test_a_start_that_there_is_not_is_refused(t_start: Any, images: Tensor) -> None:
+    with pytest.raises(GenlabError, match="t_start"):
+        small().edit(images, t_start=t_start)
+
+
+@pytest.mark.parametrize("n", [0, 6, True])
+def test_more_steps_than_times_are_refused(n: int, images: Tensor) -> None:
+    with pytest.raises(GenlabError, match="num_inference_steps"):
+        small().edit(images, t_start=4, num_inference_steps=n)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -113,40 +113,36 @@ def test_what_is_known_shapes_the_rest() -> None:
 # --- refusals ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("known", "complaint"),
-    [
-        (LEFT.float(), r"known should be bool, .*got torch.float32 \(28, 28\)"),
-        (LEFT[:14], r"got torch.bool \(14, 28\)"),
-        (LEFT.expand(3, 1, 28, 28), r"\(8, 1, 28, 28\), got torch.bool \(3, 1, 28, 28\)"),
-    ],
-)
-def test_other_masks_are_refused(known: Tensor, complaint: str, images: Tensor) -> None:
-    with pytest.raises(GenlabError, match=complaint) as refusal:
-        next(small().inpaint(images, known))
-    assert "\n" not in str(refusal.value)
+@pytest.mark.parametrize("known", [LEFT.float(), LEFT[:14], LEFT.expand(3, 1, 28, 28), LEFT.tolist(), None])
+def test_other_masks_are_refused(known: Any, images: Tensor) -> None:
+    with pytest.raises(GenlabError, match="known"):
+        small().inpaint(images, known)
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (2, 3, 28, 28), (2, 1, 27, 28)])
-def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    family, images = small(), torch.zeros(shape)
-    for walk in (family.edit(images, t_start=3), family.inpaint(images, LEFT)):
-        with pytest.raises(GenlabError, match=r"images should be \(N, 1, 28, 28\), got"):
-            next(walk)
+IMAGES = torch.zeros(2, 1, 28, 28)
 
 
 @pytest.mark.parametrize(
-    ("classes", "labels", "complaint"),
+    "images",
     [
-        (None, torch.arange(8), "unconditional"),
-        (10, torch.arange(3), r"of shape \(8,\)"),
-        (5, torch.arange(8), r"in 0\.\.4, got 5"),
+        IMAGES[0, 0], IMAGES[0], IMAGES.expand(2, 3, 28, 28), IMAGES[:, :, :27], IMAGES[:0], IMAGES.tolist(),
+        IMAGES.byte(), IMAGES.bool(), IMAGES + 200, IMAGES / 0,
     ],
+)  # fmt: skip
+def test_what_is_no_image_is_refused(images: Any) -> None:
+    with pytest.raises(GenlabError, match="images"):
+        small().edit(images, t_start=3)
+    for mask in (LEFT, LEFT.expand(2, 1, 28, 28), torch.ones(28, 28, dtype=torch.bool)):
+        with pytest.raises(GenlabError, match=r"images|known"):
+            small().inpaint(images, mask)
+
+
+@pytest.mark.parametrize(
+    ("classes", "n", "key"), [(None, 8, "unconditional"), (10, 3, "labels"), (5, 8, "labels")]
 )
-def test_labels_that_cannot_be_are_refused(
-    classes: int | None, labels: Tensor, complaint: str, images: Tensor
-) -> None:
-    family = small(num_classes=classes)
-    for walk in (family.edit(images, labels, t_start=3), family.inpaint(images, LEFT, labels)):
-        with pytest.raises(GenlabError, match=complaint):
-            next(walk)
+def test_labels_that_cannot_be_are_refused(classes: int | None, n: int, key: str, images: Tensor) -> None:
+    family, labels = small(num_classes=classes), torch.arange(n)
+    with pytest.raises(GenlabError, match=key):
+        family.edit(images, labels, t_start=3)
+    with pytest.raises(GenlabError, match=key):
+        family.inpaint(images, LEFT, labels)

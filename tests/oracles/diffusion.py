@@ -4,7 +4,7 @@
 
 A row per schedule, sampler and spacing, a column per step count; a cell is the largest difference that
 any pixel has from the oracle's, in any state of the walk, both in float64. Then the same in float32, in
-which a walk rounds a thousand times and Heun may divide by a spread of 1 / T; and what has no such
+which a walk rounds a thousand times and Heun may divide by a sigma of 1 / T; and what has no such
 column: the schedules, DDIM with eta 1 and DDPM, the image that an oracle knows. Exit status 1 if
 anything in float64, or of these, is off by more than 1e-5. It takes some minutes.
 
@@ -37,9 +37,9 @@ from genlab.diffusion.samplers import (
     Denoiser,
     Pairs,
     SamplerStep,
+    as_denoiser,
     ddim,
     ddpm,
-    denoiser,
     dpm_solver_pp,
     euler,
     heun,
@@ -92,7 +92,7 @@ def seeded() -> torch.Generator:
 
 def diffusers_ddim(schedule: NoiseSchedule, x: Tensor, pairs: Pairs, eta: float = 0.0) -> Iterator[Tensor]:
     """Told that N is the fraction T / (t - t_prev), it takes the step that is meant."""
-    kind = "epsilon" if schedule.signal[-1] > 0 else "v_prediction"
+    kind = "epsilon" if schedule.alpha[-1] > 0 else "v_prediction"
     scheduler: Any = DDIMScheduler(T, clip_sample=True, prediction_type=kind)
     scheduler.alphas_cumprod = schedule.alphas_cumprod
     generator = seeded()
@@ -108,7 +108,7 @@ def diffusers_ddim(schedule: NoiseSchedule, x: Tensor, pairs: Pairs, eta: float 
 
 def diffusers_ddpm(schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator[Tensor]:
     """It draws its noise in the type of the answer, float32, and rounds it once more: 1e-7 a step."""
-    kind = "epsilon" if schedule.signal[-1] > 0 else "v_prediction"
+    kind = "epsilon" if schedule.alpha[-1] > 0 else "v_prediction"
     scheduler: Any = DDPMScheduler(T, variance_type="fixed_small", clip_sample=True, prediction_type=kind)
     scheduler.alphas_cumprod, scheduler.one = schedule.alphas_cumprod, torch.ones((), dtype=torch.float64)
     scheduler.set_timesteps(timesteps=[t for t, _ in pairs])
@@ -120,7 +120,7 @@ def diffusers_ddpm(schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator
 
 
 def two_gaussians(schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator[Tensor]:
-    """DDPM where signal² + spread² is not 1, which diffusers has not, in numpy.
+    """DDPM where alpha² + sigma² is not 1, which diffusers has not, in numpy.
 
     Of x_prev two things are known: how x_start was noised to it, and how it was noised further to x_t.
     The product of the two normal densities is its posterior.
@@ -128,12 +128,12 @@ def two_gaussians(schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator[
     state, generator = x.numpy(), seeded()
     yield x
     for t, t_prev in pairs:
-        a, b = float(schedule.signal[t]), float(schedule.spread[t])
+        a, b = float(schedule.alpha[t]), float(schedule.sigma[t])
         x_start = state - b * made_up(torch.from_numpy(state), t).double().numpy()  # a flow: a + b is 1
         if t_prev < 0:
             state = x_start
         else:
-            a_prev, b_prev = float(schedule.signal[t_prev]), float(schedule.spread[t_prev])
+            a_prev, b_prev = float(schedule.alpha[t_prev]), float(schedule.sigma[t_prev])
             further = a / a_prev
             precision = np.array([1 / b_prev**2, further**2 / (b**2 - (further * b_prev) ** 2)])
             of_image = a_prev * x_start * precision[0]
@@ -165,8 +165,8 @@ class Multistep(_Multistep):
     def _sigma_to_alpha_sigma_t(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
         if sigma.isinf():
             return torch.zeros_like(sigma), torch.ones_like(sigma)
-        signal, spread = super()._sigma_to_alpha_sigma_t(sigma)
-        return signal, spread
+        alpha, sigma = super()._sigma_to_alpha_sigma_t(sigma)
+        return alpha, sigma
 
 
 def diffusers_multistep(schedule: NoiseSchedule, x: Tensor, pairs: Pairs, order: int) -> Iterator[Tensor]:
@@ -185,7 +185,7 @@ def diffusers_multistep(schedule: NoiseSchedule, x: Tensor, pairs: Pairs, order:
     times = [t for t, _ in pairs]
     # With flow sigmas it stumbles over timesteps that it is given, so that both are put in by hand.
     scheduler.set_timesteps(len(times))
-    sigmas = schedule.spread if straight else schedule.spread / schedule.signal
+    sigmas = schedule.sigma if straight else schedule.sigma / schedule.alpha
     scheduler.sigmas = torch.cat([sigmas[times], torch.zeros(1, dtype=torch.float64)])
     scheduler.timesteps = torch.tensor(times)
     yield x
@@ -196,12 +196,12 @@ def diffusers_multistep(schedule: NoiseSchedule, x: Tensor, pairs: Pairs, order:
 
 
 def flow_match(kind: type, schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator[Tensor]:
-    """On the straight path, which any schedule is after division by signal + spread.
+    """On the straight path, which any schedule is after division by alpha + sigma.
 
     They add to a state, which they round to float32 first: they get 0, and the sum is made here.
     """
-    length = torch.cat([schedule.signal + schedule.spread, torch.ones(1, dtype=torch.float64)])
-    sigma = torch.cat([schedule.spread, torch.zeros(1, dtype=torch.float64)]) / length
+    length = torch.cat([schedule.alpha + schedule.sigma, torch.ones(1, dtype=torch.float64)])
+    sigma = torch.cat([schedule.sigma, torch.zeros(1, dtype=torch.float64)]) / length
     scheduler: Any = kind(T)
     looks = 1 + FLOW.index(kind)
     times = [t for t, _ in pairs for _ in range(looks)][
@@ -222,7 +222,7 @@ def flow_match(kind: type, schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> 
 
 def is_straight(schedule: NoiseSchedule) -> bool:
     """Flow matching's, not a diffusion's."""
-    return bool(torch.allclose(schedule.signal + schedule.spread, torch.ones((), dtype=torch.float64)))
+    return bool(torch.allclose(schedule.alpha + schedule.sigma, torch.ones((), dtype=torch.float64)))
 
 
 # --- ours beside them --------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class Oracle:
 
 
 def _noise_or_v(schedule: NoiseSchedule) -> PredictionType:
-    return "epsilon" if schedule.signal[-1] > 0 else "v_prediction"
+    return "epsilon" if schedule.alpha[-1] > 0 else "v_prediction"
 
 
 def _velocity(schedule: NoiseSchedule) -> PredictionType:
@@ -279,7 +279,7 @@ ORACLES = (
 
 def ours(oracle: Oracle, schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> list[SamplerStep]:
     """Our walk, in the precision of x."""
-    denoise = denoiser(made_up, schedule, oracle.kind(schedule), clip_sample=oracle.clip)
+    denoise = as_denoiser(made_up, schedule, oracle.kind(schedule), clip_sample=oracle.clip)
     options = {"generator": seeded()} if oracle.sampler is ddpm else {}
     return list(oracle.sampler(denoise, x, schedule, pairs, **options))
 
@@ -306,13 +306,13 @@ def knowing(schedule: NoiseSchedule, x_start: Tensor, kind: PredictionType) -> D
     def predict(x: Tensor, t: Tensor) -> Tensor:
         return schedule.target(x_start, schedule.pred_noise(x, x_start, t), t, kind)
 
-    return denoiser(predict, schedule, kind, clip_sample=False)
+    return as_denoiser(predict, schedule, kind, clip_sample=False)
 
 
 def kinds_of(schedule: NoiseSchedule) -> tuple[PredictionType, ...]:
     """What a network may be asked for: the noise only if something of the image is always left."""
     kinds: tuple[PredictionType, ...] = get_args(PredictionType)
-    return kinds if schedule.signal[-1] > 0 else kinds[1:]
+    return kinds if schedule.alpha[-1] > 0 else kinds[1:]
 
 
 def lost(
@@ -323,8 +323,8 @@ def lost(
 ) -> float:
     """How far the image that an oracle knows is from the one at the end of the walk.
 
-    An oracle of the noise is given room for what float32 cannot hold: x_t is all noise but for the
-    signal, so that the image in it is known to eps / signal at the start of the last jump.
+    An oracle of the noise is given room for what float32 cannot hold: x_t is all noise but for
+    alpha x_start, so that the image in it is known to eps / alpha at the start of the last jump.
     """
     x_start = noise_of(0).clamp(-1, 1)
     x = schedule.add_noise(x_start, noise_of(1), pairs[0][0])
@@ -345,7 +345,7 @@ def ddim_with_eta_1_and_ddpm(schedule: NoiseSchedule, spacing: Spacing, n: int) 
 
 
 def schedules_and_oracles() -> Iterator[tuple[str, str, Tensor, Tensor]]:
-    """Name, the oracle's name, our curve and the oracle's: sqrt(alpha-bar), or spread of the straight one.
+    """Name, the oracle's name, our curve and the oracle's: sqrt(alpha-bar), or sigma of the straight one.
 
     What diffusers calls sigmoid is another curve: betas that rise like a sigmoid (GeoDiff), where here
     alpha-bar falls like one.
@@ -359,15 +359,15 @@ def schedules_and_oracles() -> Iterator[tuple[str, str, Tensor, Tensor]]:
 
     for ours, theirs in (("linear", "linear"), ("cosine", "squaredcos_cap_v2")):
         scheduler: Any = DDPMScheduler(T, beta_schedule=theirs)
-        yield ours, f"DDPMScheduler, {theirs}", SCHEDULES[ours].signal, kept(scheduler.betas)
+        yield ours, f"DDPMScheduler, {theirs}", SCHEDULES[ours].alpha, kept(scheduler.betas)
         rescaled = kept(rescale_zero_terminal_snr(SCHEDULES[ours].betas))
         name = f"{ours}, zero SNR"
-        yield name, "diffusers' rescale_zero_terminal_snr", SCHEDULES[name].signal, rescaled
+        yield name, "diffusers' rescale_zero_terminal_snr", SCHEDULES[name].alpha, rescaled
     other = kept(sigmoid_beta_schedule(T))
-    yield "sigmoid", "denoising_diffusion_pytorch", SCHEDULES["sigmoid"].signal, other
+    yield "sigmoid", "denoising_diffusion_pytorch", SCHEDULES["sigmoid"].alpha, other
     flow: Any = FlowMatchEulerDiscreteScheduler(T)
     sigmas = flow.sigmas.flip(0).double()
-    yield "straight", f"{FLOW[0].__name__}'s sigmas", SCHEDULES["straight"].spread, sigmas
+    yield "straight", f"{FLOW[0].__name__}'s sigmas", SCHEDULES["straight"].sigma, sigmas
 
 
 def main() -> int:

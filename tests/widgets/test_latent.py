@@ -6,7 +6,7 @@ from torch import nn
 
 from genlab.errors import GenlabError
 from genlab.gan import GAN, GANConfig
-from genlab.gan.config import MLPConfig as GANMLPConfig
+from genlab.gan.config import MLPPlayersConfig
 from genlab.plots import grid, to_png
 from genlab.vae import VAE, VAEConfig
 from genlab.vae.config import MLPConfig
@@ -88,7 +88,7 @@ def test_a_line_says_what_each_direction_does_unless_they_have_names() -> None:
 
 
 def test_the_dials_of_the_model_draw_other_codes() -> None:
-    gan = GAN(GANConfig(network=GANMLPConfig(hidden_dim=8), latent_dim=6))
+    gan = GAN(GANConfig(network=MLPPlayersConfig(hidden_dim=8), latent_dim=6))
     explorer = LatentExplorer(gan, seed=5)
     explorer.dials["truncation"].value = 0.5
     assert explorer.base.abs().max() <= 0.5
