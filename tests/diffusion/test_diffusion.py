@@ -296,10 +296,12 @@ def test_a_walk_is_refused_by_the_call_itself() -> None:
 
 def test_labels_are_checked_once(images: Tensor, labels: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(
-        "genlab.diffusion.diffusion.choose_labels",
-        lambda classes, n, given, *_, **__: asked.append(n) or given,
-    )
+
+    def counted(classes: int | None, n: int, given: Tensor, *_: Any, **__: Any) -> Tensor:
+        asked.append(n)
+        return given
+
+    monkeypatch.setattr("genlab.diffusion.diffusion.choose_labels", counted)
     family = small(num_classes=10)
     family.trajectory(8, labels=labels)
     family.edit(images, labels, t_start=3)
