@@ -11,15 +11,15 @@ from genlab.diffusion.schedule import PredictionType, ScheduleName, Spacing
 SamplerName = Literal["ddpm", "ddim", "dpm_solver_pp", "euler", "heun"]
 
 
-class NaiveDenoiserConfig(Settings):
-    """One hidden layer, not told the time."""
+class NaiveNetworkConfig(Settings):
+    """One hidden layer, without the time as an input."""
 
     kind: Literal["naive"] = "naive"
     hidden_dim: int = Field(512, ge=1, description="width of the hidden layer")
 
 
-class MLPDenoiserConfig(Settings):
-    """An MLP that is told the time."""
+class MLPNetworkConfig(Settings):
+    """An MLP with the time as an input."""
 
     kind: Literal["mlp"] = "mlp"
     hidden_dim: int = Field(1024, ge=1, description="width of the hidden layers")
@@ -64,7 +64,7 @@ class DiffusionConfig(Settings):
     )  # fmt: skip
 
     family: Literal["diffusion"] = "diffusion"
-    network: Annotated[NaiveDenoiserConfig | MLPDenoiserConfig | UNetConfig, Field(discriminator="kind")] = (
+    network: Annotated[NaiveNetworkConfig | MLPNetworkConfig | UNetConfig, Field(discriminator="kind")] = (
         Field(UNetConfig(), description="the network that makes the prediction")
     )
     num_train_timesteps: int = Field(1000, ge=1, le=100_000, description="T, noise levels in training")

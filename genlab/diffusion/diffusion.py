@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data import IMAGE_SHAPE, to_unit
-from genlab.diffusion.config import DiffusionConfig, MLPDenoiserConfig, NaiveDenoiserConfig, SamplerName
+from genlab.diffusion.config import DiffusionConfig, MLPNetworkConfig, NaiveNetworkConfig, SamplerName
 from genlab.diffusion.editing import inpainting, noised_start
 from genlab.diffusion.guidance import drop_labels, guided
 from genlab.diffusion.loss import denoising_loss
@@ -20,15 +20,15 @@ from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Dial, Loss, device_of
 from genlab.nn.inputs import check_images, check_number, choose_labels
 
-GUIDANCE = 2.0  # the scale of a conditional model that is told nothing else
+GUIDANCE = 2.0  # the scale of a conditional model where no other is chosen
 
 
 def build_network(config: DiffusionConfig) -> nn.Module:
     """The network that the settings ask for; all have the signature (x_t, t, labels)."""
     network = config.network
-    if isinstance(network, NaiveDenoiserConfig):
+    if isinstance(network, NaiveNetworkConfig):
         return NaiveNoisePredictor(network.hidden_dim)
-    if isinstance(network, MLPDenoiserConfig):
+    if isinstance(network, MLPNetworkConfig):
         return MLPNoisePredictor(network.hidden_dim, network.num_layers, config.num_classes)
     unet = UNet(
         network.channels,
@@ -84,24 +84,30 @@ class Diffusion:
             GenlabError: guidance below 0 or not finite, or without classes or labels; a class that there is
                 not.
         """
-        network = self.networks["denoiser"]
         if labels is not None:
             choose_labels(self.num_classes, len(labels), labels, None, blends=True)
+        return self._guided(labels, guidance_scale)
+
+    def _guided(self, labels: Tensor | None, scale: float | None) -> Callable[[Tensor, Tensor], Tensor]:
+        """``guided_network`` for labels that have been checked."""
+        network = self.networks["denoiser"]
         if self.num_classes is None or labels is None:
-            if guidance_scale is not None:
+            if scale is not None:
                 raise GenlabError("guidance_scale needs a class-conditional model and labels: leave it out")
             null = self.num_classes
             return lambda x, t: network(x, t, None if null is None else torch.full_like(t, null))
-        scale = self.config.guidance_scale if guidance_scale is None else guidance_scale
+        scale = self.config.guidance_scale if scale is None else scale
         scale = GUIDANCE if scale is None else scale
         if not 0 <= scale < inf:
             raise GenlabError(f"guidance_scale should be at least 0 and finite, got {scale}")
         return guided(network, labels.to(device_of(self.networks)), self.num_classes, scale)
 
     def denoiser(self, labels: Tensor | None = None, guidance_scale: float | None = None) -> Denoiser:
-        """What samplers ask: (x_t, t) to the image that is expected; arguments as for ``guided_network``."""
+        """(x_t, t) to the predicted image, for samplers; arguments as for ``guided_network``."""
+        return self._denoiser(self.guided_network(labels, guidance_scale))
+
+    def _denoiser(self, predict: Callable[[Tensor, Tensor], Tensor]) -> Denoiser:
         config = self.config
-        predict = self.guided_network(labels, guidance_scale)
         return as_denoiser(predict, self.schedule, config.prediction_type, clip_sample=config.clip_sample)
 
     def walk(
@@ -167,7 +173,8 @@ class Diffusion:
         noise = torch.randn(n, *IMAGE_SHAPE, generator=generator) if noise is None else _check_noise(noise, n)
         x = noise.to(device_of(self.networks))
         labels = choose_labels(self.num_classes, n, labels, generator, blends=True)
-        denoise, pairs = self.denoiser(labels, guidance_scale), self.pairs(num_inference_steps, spacing)
+        denoise = self._denoiser(self._guided(labels, guidance_scale))
+        pairs = self.pairs(num_inference_steps, spacing)
         return self.walk(denoise, x, pairs, sampler=sampler, eta=eta, generator=generator)
 
     def sample(
@@ -226,10 +233,14 @@ class Diffusion:
             raise GenlabError(f"t_start should be in 0..{self.config.num_train_timesteps - 1}, got {t_start}")
         if labels is not None:
             choose_labels(self.num_classes, len(images), labels, None)
+        total = self.config.num_train_timesteps
+        if type(t_start) is not int or not 0 <= t_start < total:
+            raise GenlabError(f"t_start should be a whole number in 0..{total - 1}, got {t_start}")
         if num_inference_steps is None:
             num_inference_steps = min(self.config.num_inference_steps, t_start + 1)
+        denoise = self._denoiser(self._guided(labels, guidance_scale))
         x, pairs = noised_start(images, self.schedule, t_start, num_inference_steps, generator)
-        return self.walk(self.denoiser(labels, guidance_scale), x, pairs, generator=generator)
+        return self.walk(denoise, x, pairs, generator=generator)
 
     def inpaint(
         self,
@@ -256,15 +267,14 @@ class Diffusion:
             GenlabError: as ``trajectory``; images or a mask of another shape.
         """
         if not isinstance(known, Tensor) or known.dtype != torch.bool:
-            raise GenlabError("known should be a tensor of bool: True where the image is to stay")
-        if known.shape not in (IMAGE_SHAPE[1:], getattr(images, "shape", None)):
-            raise GenlabError(
-                f"known should be {IMAGE_SHAPE[1:]} or of the images' shape, got {tuple(known.shape)}"
-            )
+            raise GenlabError("known should be a tensor of bool, True where the image is to stay")
+        if known.shape not in (IMAGE_SHAPE[1:], (len(images), *IMAGE_SHAPE)):
+            raise GenlabError(f"known should be {IMAGE_SHAPE[1:]} or as the images, got {tuple(known.shape)}")
         images = check_images(images, known).to(device_of(self.networks))
         if labels is not None:
             choose_labels(self.num_classes, len(images), labels, None)
-        denoise = inpainting(self.denoiser(labels, guidance_scale), images, known.to(images.device))
+        denoise = self._denoiser(self._guided(labels, guidance_scale))
+        denoise = inpainting(denoise, images, known.to(images.device))
         x = torch.randn(images.shape, generator=generator).to(images)
         return self.walk(denoise, x, self.pairs(num_inference_steps), generator=generator)
 

@@ -1,4 +1,4 @@
-"""Two uses of a trained model that nobody trained it for: another class for an image, and missing parts."""
+"""Image editing and inpainting with a trained model: no training of their own is needed."""
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ def noised_start(
         The noised images and the jumps of the walk, for any sampler.
 
     Raises:
-        GenlabError: more steps than times.
+        GenlabError: fewer than 1 or more than t_start + 1 steps.
     """
     pairs = timestep_pairs(t_start + 1, steps)
     noise = torch.randn(images.shape, generator=generator).to(images)
@@ -34,7 +34,7 @@ def noised_start(
 
 
 def inpainting(denoise: Denoiser, images: Tensor, known: Tensor) -> Denoiser:
-    """A denoiser that is never in doubt about some of the pixels, for any sampler.
+    """A denoiser that knows some of the pixels, for any sampler.
 
     What it expects at the end is right where the image is known; everywhere else it is the model's
     guess, which sees the known part in x_t and joins on to it. (Lugmayr et al. 2022, arXiv:2201.09865, put
@@ -42,7 +42,7 @@ def inpainting(denoise: Denoiser, images: Tensor, known: Tensor) -> Denoiser:
     its place no sampler needs to know.)
 
     Args:
-        denoise: as ``genlab.diffusion.samplers.denoiser`` makes one.
+        denoise: as ``genlab.diffusion.samplers.as_denoiser`` makes one.
         images: (N, 1, 28, 28) in [-1, 1]; what stands in the unknown part does not matter.
         known: bool, of a shape that broadcasts to the images'.
     """

@@ -1,4 +1,4 @@
-"""How a network is told a number: the sinusoidal embedding of a timestep."""
+"""The sinusoidal embedding of a timestep."""
 
 import math
 

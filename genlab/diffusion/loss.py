@@ -18,13 +18,13 @@ def denoising_loss(
     *,
     min_snr_gamma: float | None = None,
 ) -> Tensor:
-    """Mean squared error between the network's answer and the truth, at times drawn uniformly.
+    """Mean squared error between the network's prediction and the truth, at times drawn uniformly.
 
     Args:
         predict: the network as a function of (x_t, t).
         x_start: images, (N, 1, 28, 28) in [-1, 1].
         schedule: how much noise at which time.
-        prediction_type: what ``predict`` answers: the noise, the image or one of the two velocities.
+        prediction_type: what ``predict`` predicts: the noise, the image or one of the two velocities.
         min_snr_gamma: weigh times by ``min_snr_weights``; all alike if left out.
 
     Returns:
@@ -34,29 +34,33 @@ def denoising_loss(
     noise = torch.randn_like(x_start)
     x_t = schedule.add_noise(x_start, noise, t)
     target = schedule.target(x_start, noise, t, prediction_type)
-    answer = predict(x_t, t).float()
+    prediction = predict(x_t, t).float()
     if min_snr_gamma is None:
-        return F.mse_loss(answer, target)
-    weights = min_snr_weights(schedule, prediction_type, min_snr_gamma).to(answer)[t]
-    return (weights * (answer - target).square().flatten(1).mean(1)).mean()
+        return F.mse_loss(prediction, target)
+    weights = _weights_on(prediction.device, schedule, prediction_type, min_snr_gamma)[t]
+    return (weights * (prediction - target).square().flatten(1).mean(1)).mean()
+
+
+@lru_cache(maxsize=32)  # made once, and not at every step
+def _weights_on(
+    device: torch.device, schedule: NoiseSchedule, prediction_type: PredictionType, gamma: float
+) -> Tensor:
+    return min_snr_weights(schedule, prediction_type, gamma).to(device, torch.float32)
 
 
 @lru_cache(maxsize=8)  # asked for at every step of training
 def min_snr_weights(schedule: NoiseSchedule, prediction_type: PredictionType, gamma: float) -> Tensor:
     """(T,) float64: what makes the loss that of the image, weighed by min(SNR, gamma).
 
-    Without it the nearly clean times, where the answer is easy and the signal-to-noise ratio huge, pull
+    Without it the nearly clean times, where the prediction is easy and the signal-to-noise ratio huge, pull
     hardest (Hang et al. 2023, arXiv:2303.09556, equation 8; gamma is 5 there).
     """
     alpha, sigma = schedule.alpha, schedule.sigma
-    # How far the image is off when the answer is off by one: see ``pred_original_sample``.
-    match prediction_type:
-        case "sample":
-            error = torch.ones_like(alpha)
-        case "epsilon":
-            error = sigma / alpha
-        case "flow_prediction":
-            error = sigma / (alpha + sigma)
-        case "v_prediction":
-            error = sigma / (alpha.square() + sigma.square())
-    return schedule.snr.clamp(max=gamma) * error.square()
+    # How far the image is off when the prediction is off by one, squared: see ``pred_original_sample``.
+    squared = {
+        "sample": torch.ones_like(alpha),
+        "epsilon": (sigma / alpha).square(),
+        "flow_prediction": (sigma / (alpha + sigma)).square(),
+        "v_prediction": (sigma / (alpha.square() + sigma.square())).square(),
+    }[prediction_type]
+    return schedule.snr.clamp(max=gamma) * squared

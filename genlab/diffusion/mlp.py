@@ -1,4 +1,4 @@
-"""The two MLP noise predictors: one that is not told the time, and one that is."""
+"""The two MLP noise predictors: one without the time as an input, and one with it."""
 
 from math import prod
 
@@ -23,8 +23,7 @@ class NaiveNoisePredictor(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """(N, 1, 28, 28) to the same shape; ``t`` and ``labels`` are ignored."""
-        prediction: Tensor = self.layers(x.flatten(1))
-        return prediction.view_as(x)
+        return self.layers(x.flatten(1)).view_as(x)
 
 
 class MLPNoisePredictor(nn.Module):
@@ -47,5 +46,4 @@ class MLPNoisePredictor(nn.Module):
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """(N, 1, 28, 28), (N,) timesteps and (N,) labels to the prediction, (N, 1, 28, 28)."""
         inputs = torch.cat([x.flatten(1), self.embed(t)], dim=1)
-        prediction: Tensor = self.layers(join_labels(inputs, labels, self.label_columns))
-        return prediction.view_as(x)
+        return self.layers(join_labels(inputs, labels, self.label_columns)).view_as(x)

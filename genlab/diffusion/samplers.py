@@ -1,7 +1,8 @@
 """Samplers: plain generators that walk from noise to an image, one yielded state a step.
 
-They know no network. All they ask for is a denoiser, any function of (x_t, t) that says which image
-it expects at the end, and a list of jumps from ``timestep_pairs``.
+They know no network. All they need is a denoiser, any function of (x_t, t) that predicts the image at
+the end, and a list of jumps from ``timestep_pairs``. ``alpha`` and ``sigma`` belong to the time t,
+``alpha_prev`` and ``sigma_prev`` to t_prev, the next and less noisy one.
 """
 
 import math
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.diffusion.schedule import NoiseSchedule, PredictionType, check_target
+from genlab.diffusion.schedule import NoiseSchedule, PredictionType
+from genlab.errors import GenlabError
 
 Denoiser = Callable[[Tensor, int], Tensor]
 Pairs = Sequence[tuple[int, int]]
@@ -39,19 +41,23 @@ def as_denoiser(
     *,
     clip_sample: bool = True,
 ) -> Denoiser:
-    """A network, whatever it predicts, as a function of (x_t, t) that predicts the image.
+    """A network's prediction as an image, whatever it was trained to predict.
 
     Args:
         predict: the network as a function of (x_t, t), t of shape (N,).
         schedule: the schedule of training.
-        prediction_type: what ``predict`` answers.
+        prediction_type: what ``predict`` predicts.
         clip_sample: keep the image in [-1, 1]. Samplers derive the noise from the clipped image, so
             that the two still add up to x_t.
 
     Raises:
-        GenlabError: a network that says the noise, on a schedule that ends in nothing else.
+        GenlabError: a network that predicts the noise, on a schedule that ends in nothing else.
     """
-    check_target(schedule, prediction_type)
+    if prediction_type == "epsilon" and schedule.alpha[-1] == 0:
+        raise GenlabError(
+            "prediction_type epsilon needs a schedule that leaves something of the image: no image follows "
+            "from pure noise; use v_prediction, sample or flow_prediction"
+        )
 
     def denoise(x: Tensor, t: int) -> Tensor:
         answer = predict(x, torch.full((len(x),), t, device=x.device)).to(x)
@@ -88,9 +94,9 @@ def ddpm(
         x_start = denoise(x, t)
         yield SamplerStep(t, x, x_start)
         (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
-        kept = alpha / alpha_prev  # of the image's factor, in this jump: sqrt(1 - beta_t) of the paper
+        kept = alpha / alpha_prev  # of the image, in this jump: sqrt(alpha_t) of the paper
         added = sigma**2 - (kept * sigma_prev) ** 2  # the jump's own variance: beta_t of the paper
-        mean = alpha_prev * added / sigma**2 * x_start + kept * sigma_prev**2 / sigma**2 * x
+        mean = alpha_prev * added / sigma**2 * x_start + kept * sigma_prev**2 / sigma**2 * x  # equation 7
         x = _plus_noise(mean, sigma_prev / sigma * added**0.5, generator)
     yield SamplerStep(-1, x, x)
 
@@ -121,9 +127,9 @@ def ddim(
         (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
         noise = (x - alpha * x_start) / sigma
         added = sigma**2 - (alpha / alpha_prev * sigma_prev) ** 2
-        std_dev = eta * sigma_prev / sigma * added**0.5  # sigma_t in equation 16
-        x = alpha_prev * x_start + max(sigma_prev**2 - std_dev**2, 0) ** 0.5 * noise
-        x = _plus_noise(x, std_dev, generator)
+        fresh = eta * sigma_prev / sigma * added**0.5  # equation 16, sigma_t of the paper
+        x = alpha_prev * x_start + max(sigma_prev**2 - fresh**2, 0) ** 0.5 * noise  # equation 12
+        x = _plus_noise(x, fresh, generator)
     yield SamplerStep(-1, x, x)
 
 
@@ -133,9 +139,9 @@ def dpm_solver_pp(
 ) -> Iterator[SamplerStep]:
     """DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, algorithm 2): DDIM that looks back one step.
 
-    DDIM takes the predicted image as constant over a step. This takes it as linear in lambda (half the log of
-    the signal-to-noise ratio) and extrapolates from the last two predictions (Adams-Bashforth, two steps):
-    the error of a step then falls with its length cubed.
+    The predicted image changes from step to step. Instead of the last prediction it takes the line
+    through the last two, extrapolated to the middle of the step (Adams-Bashforth, 2 steps). In the half
+    log-SNR, lambda = log(alpha / sigma), the error of a step falls with its length h cubed.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -143,18 +149,19 @@ def dpm_solver_pp(
     Yields:
         As ``ddpm``.
     """
-    x_start_last, lambda_last = None, 0.0
+    last: tuple[Tensor, float] | None = None  # x_start and lambda of the step before
     for t, t_prev in pairs:
-        x_start, lambda_t = denoise(x, t), half_log_snr(schedule, t)
+        x_start, lambda_t = denoise(x, t), _half_log_snr(schedule, t)
         yield SamplerStep(t, x, x_start)
         (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
-        D = x_start
-        if x_start_last is not None and t_prev >= 0:  # the last step has infinite h
-            h, h_last = half_log_snr(schedule, t_prev) - lambda_t, lambda_t - lambda_last
-            D = x_start + h / h_last / 2 * (x_start - x_start_last)  # h_last / h is the paper's r
-        # The paper's -alpha_prev (exp(-h) - 1) D, without the infinite h.
-        x = sigma_prev / sigma * x + (alpha_prev - sigma_prev / sigma * alpha) * D
-        x_start_last, lambda_last = x_start, lambda_t
+        d = x_start  # D of the paper
+        if last is not None and t_prev >= 0:  # the last jump is infinitely long in lambda: no line there
+            x_start_last, lambda_last = last
+            h, h_last = _half_log_snr(schedule, t_prev) - lambda_t, lambda_t - lambda_last
+            d = x_start + h / h_last / 2 * (x_start - x_start_last)  # 1 / (2 r), with r = h_last / h
+        shrunk = sigma_prev / sigma
+        x = shrunk * x + (alpha_prev - shrunk * alpha) * d  # the bracket is -alpha_prev (exp(-h) - 1)
+        last = x_start, lambda_t
     yield SamplerStep(-1, x, x)
 
 
@@ -162,8 +169,8 @@ def dpm_solver_pp(
 def euler(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -> Iterator[SamplerStep]:
     """Euler steps along the probability flow (Liu et al. 2022, arXiv:2209.03003, section 2.1).
 
-    Divided by alpha + sigma, x follows the straight path of flow matching on any schedule: with
-    s = sigma / (alpha + sigma), dx / ds is the velocity, noise - x_start. A step of it is a step of DDIM.
+    Any schedule becomes the straight one when x is divided by alpha + sigma; there
+    dx / d sigma = noise - x_start. A step along it is the step of DDIM.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -174,21 +181,23 @@ def euler(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -
     for t, t_prev in pairs:
         x_start = denoise(x, t)
         yield SamplerStep(t, x, x_start)
-        if t_prev < 0:
-            x = x_start  # where the velocity leads; taken itself, no bit of it is lost
+        if t_prev < 0:  # at the end the velocity leads to x_start: taken itself, no bit of it is lost
+            x = x_start
             continue
         (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
-        scale, scale_prev = alpha + sigma, alpha_prev + sigma_prev  # both 1 on the straight path
-        velocity = (x - scale * x_start) / sigma
-        x = scale_prev * (x / scale + (sigma_prev / scale_prev - sigma / scale) * velocity)
+        scale, scale_prev = alpha + sigma, alpha_prev + sigma_prev  # 1 on the straight path
+        step = sigma_prev / scale_prev - sigma / scale
+        velocity = (x - scale * x_start) / sigma  # noise - x_start
+        x = scale_prev * (x / scale + step * velocity)
     yield SamplerStep(-1, x, x)
 
 
 @torch.no_grad()
 def heun(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -> Iterator[SamplerStep]:
-    """Heun's second-order steps (Karras et al. 2022, arXiv:2206.00364, algorithm 1, along the straight path).
+    """Euler with a correction (Karras et al. 2022, arXiv:2206.00364, algorithm 1, along the straight path).
 
-    Two calls of the network a step; one in the last, whose end is the image itself.
+    The velocity is computed at both ends of a step, and the step is made with the mean of the two: two
+    calls of the network a step, but one in the last, whose end is the image itself.
 
     Args:
         denoise, x, schedule, pairs: as for ``ddpm``.
@@ -203,12 +212,12 @@ def heun(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) ->
             x = x_start
             continue
         (alpha, sigma), (alpha_prev, sigma_prev) = schedule.at(t), schedule.at(t_prev)
-        scale, scale_prev = alpha + sigma, alpha_prev + sigma_prev  # both 1 on the straight path
-        ds = sigma_prev / scale_prev - sigma / scale
+        scale, scale_prev = alpha + sigma, alpha_prev + sigma_prev  # 1 on the straight path
+        step = sigma_prev / scale_prev - sigma / scale
         velocity = (x - scale * x_start) / sigma
-        x_next = scale_prev * (x / scale + ds * velocity)  # Euler step
-        velocity_next = (x_next - scale_prev * denoise(x_next, t_prev)) / sigma_prev
-        x = scale_prev * (x / scale + ds * ((velocity + velocity_next) / 2))  # second-order correction
+        x_prev = scale_prev * (x / scale + step * velocity)  # Euler step
+        velocity_prev = (x_prev - scale_prev * denoise(x_prev, t_prev)) / sigma_prev
+        x = scale_prev * (x / scale + step * ((velocity + velocity_prev) / 2))  # second-order correction
     yield SamplerStep(-1, x, x)
 
 
@@ -221,11 +230,10 @@ SAMPLERS: dict[str, Callable[..., Iterator[SamplerStep]]] = {
 }
 
 
-def half_log_snr(schedule: NoiseSchedule, t: int) -> float:
-    """lambda_t = log(alpha_t / sigma_t); minus infinity where nothing is left of the image."""
+def _plus_noise(x: Tensor, deviation: float, generator: torch.Generator | None) -> Tensor:
+    return x + deviation * torch.randn(x.shape, generator=generator).to(x) if deviation > 0 else x
+
+
+def _half_log_snr(schedule: NoiseSchedule, t: int) -> float:
     alpha, sigma = schedule.at(t)
     return math.log(alpha / sigma) if alpha > 0 else -math.inf
-
-
-def _plus_noise(x: Tensor, std_dev: float, generator: torch.Generator | None) -> Tensor:
-    return x + std_dev * torch.randn(x.shape, generator=generator).to(x) if std_dev > 0 else x

@@ -1,4 +1,4 @@
-"""The noise schedule: how much of the image and how much noise there is in x_t, and what follows from it.
+"""The noise schedule: how much noise at which time, and the changes of variables that follow from it.
 
     x_t = alpha[t] x_start + sigma[t] noise                                          (Ho et al. 2020, eq. 4)
 
@@ -6,23 +6,23 @@ Time runs from 0 (almost the image) to T - 1 (almost pure noise). Diffusion and 
 these two curves and in nothing else: diffusion keeps alpha² + sigma² = 1, which is a quarter circle
 from image to noise, flow matching keeps alpha + sigma = 1, the straight line.
 
-    paper                               diffusers               here
-    x_0                                 pred_original_sample    x_start
-    epsilon                             noise                   noise
-    sqrt(alpha-bar_t), or alpha_t [1]   alphas_cumprod ** 0.5   alpha[t]
-    sqrt(1 - alpha-bar_t), or sigma_t   sigmas, in part         sigma[t]
-    alpha-bar_t                         alphas_cumprod          alphas_cumprod[t]
-    beta_t                              betas                   betas[t]
-    sigma_t(eta) of DDIM                std_dev_t               std_dev
-    lambda_t = log(alpha_t / sigma_t)   lambda_t                lambda_t, half the log of the SNR
-    v_t                                 v_prediction            v_prediction
+    Ho et al. 2020          Lu et al. 2022    diffusers                 here
+    T                       T                 num_train_timesteps       num_train_timesteps
+    x_0                     x_0               pred_original_sample      x_start, pred_original_sample
+    epsilon                 epsilon           noise                     noise
+    sqrt(alpha-bar_t)       alpha_t           alphas_cumprod ** 0.5     alpha[t]
+    sqrt(1 - alpha-bar_t)   sigma_t           (1 - alphas_cumprod)      sigma[t]
+                                              ** 0.5
+    alpha-bar_t             alpha_t²          alphas_cumprod            alphas_cumprod
+    beta_t                                    betas                     betas
+    q(x_t | x_0)            q_0t(x_t | x_0)   add_noise                 add_noise
 
-[1] In Ho et al. alpha_t is 1 - beta_t, one step's share; here alpha_t is that of all steps up to t, as in
-Kingma et al. 2021 (arXiv:2107.00630), DPM-Solver and EDM.
+The alpha_t of Ho et al. is another one: 1 - beta_t, the share of the variance kept in a single step.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -34,6 +34,7 @@ from genlab.errors import GenlabError, did_you_mean
 
 PredictionType = Literal["epsilon", "sample", "v_prediction", "flow_prediction"]
 ScheduleName = Literal["linear", "cosine", "sigmoid", "straight"]
+Spacing = Literal["trailing", "leading", "linspace"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +42,12 @@ class NoiseSchedule:
     """The forward process, built and kept in float64 on the CPU.
 
     Attributes:
-        alpha: (T,), the factor of the image, decreasing; the last may be 0.
+        alpha: (T,), what an image is multiplied by, decreasing; the last may be 0.
         sigma: (T,), the standard deviation of the noise that is added, increasing to 1.
     """
 
     alpha: Tensor
     sigma: Tensor
-    _kept: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = field(
-        default_factory=dict, repr=False
-    )
 
     @property
     def num_train_timesteps(self) -> int:
@@ -73,27 +71,19 @@ class NoiseSchedule:
         return (self.alpha / self.sigma).square()
 
     def at(self, t: int) -> tuple[float, float]:
-        """Signal and sigma at one time, in double precision; t = -1 is the image itself: (1, 0)."""
+        """Alpha and sigma at one time, in double precision; t = -1 is the image itself: (1, 0)."""
         return (1.0, 0.0) if t < 0 else (float(self.alpha[t]), float(self.sigma[t]))
 
     def coefficients(self, t: Tensor | int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Signal and sigma, float32 (float64 for float64), shaped to multiply ``like``.
+        """Alpha and sigma, float32 (float64 for float64), shaped to multiply ``like``.
 
         Args:
             t: (N,) int64, or one integer for all; -1 is the image itself: (1, 0).
             like: (N, ...), gives the device and the number of dimensions.
         """
-        alpha, sigma = self._tables(like.device, torch.promote_types(like.dtype, torch.float32))
-        t = torch.as_tensor(t, device=like.device).reshape(-1, *[1] * (like.ndim - 1))
-        return alpha[t], sigma[t]
-
-    def _tables(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Both curves on a device, once for all calls; behind T - 1, where t = -1 looks, stands the image."""
-        key = (device, dtype)
-        if key not in self._kept:
-            clean = (F.pad(self.alpha, (0, 1), value=1.0), F.pad(self.sigma, (0, 1), value=0.0))
-            self._kept[key] = (clean[0].to(dtype).to(device), clean[1].to(dtype).to(device))
-        return self._kept[key]
+        alpha, sigma = _curves(self, like.device, torch.promote_types(like.dtype, torch.float32))
+        shape = (-1,) + (1,) * (like.ndim - 1)
+        return alpha[t].reshape(shape), sigma[t].reshape(shape)
 
     def add_noise(self, x_start: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """x_t in one leap (equation 4; ``q_sample`` elsewhere)."""
@@ -101,7 +91,7 @@ class NoiseSchedule:
         return alpha * x_start + sigma * noise
 
     def target(self, x_start: Tensor, noise: Tensor, t: Tensor | int, kind: PredictionType) -> Tensor:
-        """What the network is trained to say, given x_t."""
+        """What the network is trained to predict, given x_t."""
         if kind == "epsilon":
             return noise
         if kind == "sample":
@@ -114,7 +104,7 @@ class NoiseSchedule:
     def pred_original_sample(
         self, x_t: Tensor, prediction: Tensor, t: Tensor | int, kind: PredictionType
     ) -> Tensor:
-        """x_start as the network's answer implies it: the inverse of ``target``."""
+        """x_start as the network's prediction implies it: the inverse of ``target``."""
         if kind == "sample":
             return prediction
         alpha, sigma = self.coefficients(t, x_t)
@@ -130,6 +120,14 @@ class NoiseSchedule:
         return (x_t - alpha * x_start) / sigma
 
 
+@lru_cache(maxsize=32)  # moved to a GPU once: a copy at every step would make the CPU wait for it
+def _curves(schedule: NoiseSchedule, device: torch.device, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(T + 1,) each; the image itself comes last, where the index -1 finds it."""
+    alpha = torch.cat([schedule.alpha, torch.ones(1, dtype=torch.float64)])
+    sigma = torch.cat([schedule.sigma, torch.zeros(1, dtype=torch.float64)])
+    return alpha.to(device, precision), sigma.to(device, precision)
+
+
 def make_schedule(
     name: ScheduleName, num_train_timesteps: int, *, zero_terminal_snr: bool = False
 ) -> NoiseSchedule:
@@ -140,16 +138,7 @@ def make_schedule(
         num_train_timesteps: T.
         zero_terminal_snr: bend a diffusion so that at T - 1 nothing is left of the image, which is what
             sampling starts from (Lin et al. 2023, arXiv:2305.08891, algorithm 1). The straight one is so.
-
-    Raises:
-        GenlabError: an unknown name, or fewer than one step.
     """
-    if name not in get_args(ScheduleName):
-        raise GenlabError(f"unknown schedule {name!r}: {did_you_mean(name, get_args(ScheduleName))}")
-    if not isinstance(num_train_timesteps, int) or num_train_timesteps < 1:
-        raise GenlabError(
-            f"num_train_timesteps should be a whole number, at least 1, got {num_train_timesteps}"
-        )
     if name == "straight":
         sigma = torch.arange(1, num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
         return NoiseSchedule(1 - sigma, sigma)
@@ -160,15 +149,6 @@ def make_schedule(
     elif zero_terminal_snr:
         alpha = torch.zeros_like(alpha)
     return NoiseSchedule(alpha, (1 - alpha.square()).sqrt())
-
-
-def check_target(schedule: NoiseSchedule, kind: PredictionType) -> None:
-    """Raise GenlabError for a network that is asked for the noise where there is nothing but noise."""
-    if kind == "epsilon" and schedule.alpha[-1] == 0:
-        raise GenlabError(
-            "prediction_type epsilon needs a schedule that leaves something of the image: at zero terminal "
-            "SNR x_t is the noise, and no image follows from it; use v_prediction, sample or flow_prediction"
-        )
 
 
 def linear_betas(num_train_timesteps: int) -> Tensor:
@@ -199,9 +179,6 @@ def sigmoid_betas(num_train_timesteps: int) -> Tensor:
 def _betas_of(alpha_bar: Tensor) -> Tensor:
     """(T,) betas from the curve at T + 1 times; the last steps are capped, or they would end in 0 / 0."""
     return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
-
-
-Spacing = Literal["trailing", "leading", "linspace"]
 
 
 def timestep_pairs(

@@ -5,17 +5,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from genlab.config import Settings
-from genlab.gan.loss import (
-    Game,
-)
+from genlab.gan.loss import Game
 from genlab.gan.networks import Conditioning
 from genlab.nn.mlp import Activation
 
-TWO_TARGETS = ("non_saturating", "least_squares")  # the games that aim at a number, which can be smoothed
+TWO_TARGETS = ("non_saturating", "least_squares")  # the losses with a target, which can be smoothed
 
 
 class MLPPlayersConfig(Settings):
-    """One hidden layer in each player."""
+    """One hidden layer in each of generator and discriminator."""
 
     kind: Literal["mlp"] = "mlp"
     hidden_dim: int = Field(400, ge=1, description="width of both hidden layers")

@@ -23,28 +23,18 @@ from genlab.nn.mlp import MLPDecoder
 
 
 def build_networks(config: GANConfig) -> nn.ModuleDict:
-    """The two players that the settings ask for."""
+    """The generator and the discriminator that the settings ask for."""
     network, classes = config.network, config.num_classes
     generator: nn.Module
     if isinstance(network, MLPPlayersConfig):
-        hidden = network.activation
-        generator = MLPDecoder(
-            config.latent_dim, network.hidden_dim, IMAGE_SHAPE, num_classes=classes, hidden=hidden
-        )
-        discriminator = mlp_discriminator(network.hidden_dim, classes, hidden, config.conditioning)
+        width, hidden = network.hidden_dim, network.activation
+        generator = MLPDecoder(config.latent_dim, width, IMAGE_SHAPE, num_classes=classes, hidden=hidden)
+        discriminator = mlp_discriminator(width, classes, hidden, config.conditioning)
     else:
-        generator = ConvDecoder(
-            config.latent_dim,
-            network.channels,
-            num_classes=classes,
-            batch_norm=network.generator_norm == "batch",
-        )
-        discriminator = conv_discriminator(
-            network.channels,
-            classes,
-            conditioning=config.conditioning,
-            batch_norm=network.discriminator_norm == "batch",
-        )
+        channels, norm = network.channels, network.generator_norm == "batch"
+        generator = ConvDecoder(config.latent_dim, channels, num_classes=classes, batch_norm=norm)
+        norm = network.discriminator_norm == "batch"
+        discriminator = conv_discriminator(channels, classes, config.conditioning, batch_norm=norm)
     if config.penalty_every > 1:
         discriminator.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
     if config.spectral_norm:
@@ -86,16 +76,16 @@ class GAN:
         yield Loss("discriminator", loss + self._penalty(images, fake.detach(), labels), logged)
 
         fake_logits = discriminator(fake, labels)
-        if config.loss == "relativistic":  # the one game whose generator looks at real images, too
+        if config.loss == "relativistic":  # the one loss that compares fake with real for the generator, too
             with torch.no_grad():
                 real_logits = discriminator(images, labels)
         loss = generator_loss(fake_logits, real_logits.detach(), config.loss)
         yield Loss("generator", loss, {"generator": loss.detach()})
 
     def _penalty(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor | float:
-        """What the discriminator pays for its slope in training, as the config weighs it.
+        """The gradient penalties of the discriminator in training, weighed as the config says.
 
-        A slope costs more time than all the rest, and need not be looked at in every batch (lazy
+        They cost more time than all the rest, and need not be computed in every batch (lazy
         regularisation: Karras et al. 2020, arXiv:1912.04958, appendix B).
         """
         discriminator, every = self.networks["discriminator"], self.config.penalty_every
@@ -128,17 +118,22 @@ class GAN:
         """Width of the code."""
         return self.config.latent_dim
 
-    @torch.no_grad()
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Codes (N, latent_dim) to images in [0, 1], (N, 1, 28, 28).
 
         Raises:
-            GenlabError: codes as for ``check_codes``; labels as for ``Decodes.decode``.
+            GenlabError: codes as for ``check_codes``; a conditional model without labels; labels as for
+                ``Decodes.decode``.
         """
+        if self.num_classes is not None and labels is None:
+            raise GenlabError("decode needs labels: the model is conditional")
         z = check_codes(z, self.latent_dim)
+        return self._decode(z, choose_labels(self.num_classes, len(z), labels, None, blends=True))
+
+    @torch.no_grad()
+    def _decode(self, z: Tensor, labels: Tensor | None) -> Tensor:
         device = device_of(self.networks)
-        chosen = need_labels(self.num_classes, len(z), labels, "decode", blends=True)
-        logits = self.networks["generator"](z.to(device), None if chosen is None else chosen.to(device))
+        logits = self.networks["generator"](z.to(device), None if labels is None else labels.to(device))
         return to_unit(torch.tanh(logits))
 
     def sample(
@@ -151,7 +146,7 @@ class GAN:
     ) -> Tensor:
         """Decode ``n`` codes drawn from N(0, I), truncated or not: see ``Family.sample``, ``draw_codes``."""
         z = self.draw_codes(n, generator=generator, truncation=truncation)
-        return self.decode(z, choose_labels(self.num_classes, n, labels, generator))
+        return self._decode(z, choose_labels(self.num_classes, n, labels, generator))
 
     def draw_codes(
         self,
@@ -186,9 +181,9 @@ def truncated(z: Tensor, limit: float) -> Tensor:
     """Codes of N(0, I) turned into codes of the same normal cut off at +-limit, entry by entry.
 
     The truncation trick (Brock et al. 2018, arXiv:1809.11096, section 3.1): codes near the origin are those
-    that a GAN has practised most, so images get truer, and less varied. There, entries beyond the limit are
-    drawn again. Here every entry keeps its rank, F_cut^-1(F(z)), which has the same distribution, and under
-    a slider the picture moves smoothly.
+    that a GAN has seen most in training, so images get truer, and less varied. There, entries beyond the
+    limit are drawn again. Here every entry keeps its rank, F_cut^-1(F(z)), which has the same distribution,
+    and under a slider the picture moves smoothly.
 
     Args:
         z: any shape, drawn from N(0, 1).
@@ -201,5 +196,5 @@ def truncated(z: Tensor, limit: float) -> Tensor:
         raise GenlabError(f"truncation should be above 0, got {limit}")
     rank = torch.special.ndtr(z.double())
     beyond = torch.special.ndtr(torch.tensor(-float(limit), dtype=torch.float64))
-    cut: Tensor = torch.special.ndtri(beyond + (1 - 2 * beyond) * rank)
+    cut = torch.special.ndtri(beyond + (1 - 2 * beyond) * rank)
     return cut.clamp(-limit, limit).to(z.dtype)

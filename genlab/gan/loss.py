@@ -1,7 +1,7 @@
-"""The two sides of the game, on logits: five games that the literature plays, side by side.
+"""The losses of discriminator and generator, on logits: five pairs from the literature, side by side.
 
-What the discriminator D says is a logit: positive for "real". Where a probability is meant, everything is
-written with ``softplus`` or ``binary_cross_entropy_with_logits``, the sigmoid and the logarithm as one
+The output of the discriminator D is a logit: positive for "real". Where a probability is meant, everything
+is written with ``softplus`` or ``binary_cross_entropy_with_logits``, the sigmoid and the logarithm as one
 function. Apart, a confident discriminator gives log(0), and training ends in NaN.
 """
 
@@ -16,12 +16,9 @@ Game = Literal["non_saturating", "least_squares", "hinge", "wgan_gp", "relativis
 
 
 def discriminator_loss(
-    real_logits: Tensor,
-    fake_logits: Tensor,
-    label_smoothing: float = 0.0,
-    game: Game = "non_saturating",
+    real_logits: Tensor, fake_logits: Tensor, label_smoothing: float = 0.0, game: Game = "non_saturating"
 ) -> Tensor:
-    """Call the real real and the fake fake, averaged over the batch.
+    """The discriminator's loss: real images should be called real and fakes fake; averaged over the batch.
 
     ``non_saturating``  -log D(x) - log(1 - D(G(z))), D a probability (Goodfellow et al. 2014, equation 1)
     ``least_squares``   half of (D(x) - 1)^2 + D(G(z))^2 (Mao et al. 2017, arXiv:1611.04076, equation 9)
@@ -57,8 +54,8 @@ def generator_loss(
     """The generator's loss: the discriminator should call the fakes real.
 
     ``non_saturating`` is -log D(G(z)), not the game's own log(1 - D(G(z))): that is flat where the
-    discriminator is sure, which is where the generator needs a slope most. The others turn the sign of what
-    the discriminator says of fakes; ``relativistic`` compares with the real images it is shown.
+    discriminator is sure, which is where the generator needs a slope most. The others turn the sign of the
+    discriminator's output on fakes; ``relativistic`` compares it with that on real images.
 
     Args:
         fake_logits: (N,).
@@ -78,7 +75,7 @@ def generator_loss(
 
 
 def decision_boundary(real_logits: Tensor, fake_logits: Tensor, game: Game) -> Tensor | float:
-    """The logit above which the discriminator means "real": to count how often it is right.
+    """The logit above which an image is called real: to count how often the discriminator is right.
 
     Halfway between the two targets, or, where only differences count, between the two means.
     """
@@ -92,10 +89,11 @@ def decision_boundary(real_logits: Tensor, fake_logits: Tensor, game: Game) -> T
 
 
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """How steep the discriminator is at these inputs: the squared slope of its logit, averaged.
+    """The squared gradient of the discriminator's logit by its input, averaged over the inputs.
 
     Zero-centred (Mescheder et al. 2018, arXiv:1801.04406, section 4.1): called R1 on real inputs and
-    R2 on fakes. Where real and fake agree, a discriminator at rest has no slope left to push them apart.
+    R2 on fakes. Where real and fake agree, a discriminator at its optimum has no slope left to push them
+    apart.
 
     Args:
         discriminator: inputs to logits, one per input and each from its own input alone.
@@ -108,7 +106,7 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) 
 
 
 def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
-    """How far the discriminator's slope is from 1 between a real and a fake image: (|slope| - 1)^2, averaged.
+    """(|slope| - 1)^2 of the discriminator between a real and a fake image, averaged.
 
     A slope of at most 1 everywhere makes D(x) - D(G(z)) a distance (Gulrajani et al. 2017,
     arXiv:1704.00028, equation 3); it is asked for at a random point of the line between the two.

@@ -1,7 +1,7 @@
-"""The discriminator: an image, and where there are classes a label, to one logit.
+"""The discriminator of a GAN: an image, and where there are classes a label, to one logit.
 
-The generator is one of the decoders of ``genlab.nn``, which the VAE has too. The discriminator has two parts:
-features of the image, and the logit made of them. A label can come in before or after (``conditioning``):
+The generator is one of the decoders of ``genlab.nn``, which the VAE has too. The discriminator is in two
+parts: features of the image, and what is made of them. A label comes in before or after (``conditioning``):
 
     embedding   the label joins the image: as more inputs of the first layer, one per class, or, where the
                 image stays a map, as a learned picture over it (Mirza and Osindero 2014)
@@ -31,25 +31,24 @@ class Discriminator(nn.Module):
     Args:
         features: of images, (N, num_features).
         num_features: how many.
+        num_classes: to compare the features with, by projection; none: the features say it all.
         join: puts image and label together before the features; none: they see the image alone.
-        projected_classes: how many classes have a vector to compare the features with; none: none have.
     """
 
     def __init__(
         self,
         features: nn.Module,
         num_features: int,
-        *,
+        num_classes: int | None = None,
         join: nn.Module | None = None,
-        projected_classes: int | None = None,
     ) -> None:
         super().__init__()
         self.join, self.features = join, features
         self.last = nn.Linear(num_features, 1)
         self.class_vectors: nn.Embedding | None = None
-        if projected_classes is not None:
-            self.class_vectors = nn.Embedding(projected_classes, num_features)
-            # The first answers hang on the image, as without classes.
+        if num_classes is not None and join is None:
+            self.class_vectors = nn.Embedding(num_classes, num_features)
+            # So small that the first logits depend on the image alone, nearly.
             nn.init.normal_(self.class_vectors.weight, std=0.01)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -57,7 +56,7 @@ class Discriminator(nn.Module):
         if labels is None and (self.join is not None or self.class_vectors is not None):
             raise ValueError("a class-conditional network needs labels")
         features = self.features(images if self.join is None else self.join(images, labels))
-        logits: Tensor = self.last(features).squeeze(1)
+        logits = self.last(features).squeeze(1)
         if self.class_vectors is not None:
             logits = logits + (self.class_vectors(labels) * features).sum(1)
         return logits
@@ -94,33 +93,26 @@ def mlp_discriminator(
     conditioning: Conditioning = "projection",
 ) -> Discriminator:
     """784 -> hidden -> 1 (Goodfellow et al. 2014)."""
-    embeds = num_classes if conditioning == "embedding" else None
-    inputs = PIXELS + (embeds or 0)
-    return Discriminator(
-        nn.Sequential(nn.Flatten(), nn.Linear(inputs, hidden_dim), activation(hidden)),
-        hidden_dim,
-        join=None if embeds is None else JoinColumns(embeds),
-        projected_classes=num_classes if conditioning == "projection" else None,
-    )
+    embedded = num_classes if conditioning == "embedding" else None
+    inputs = PIXELS + (embedded or 0)
+    features = nn.Sequential(nn.Flatten(), nn.Linear(inputs, hidden_dim), activation(hidden))
+    join = None if embedded is None else JoinColumns(embedded)
+    return Discriminator(features, hidden_dim, num_classes, join)
 
 
 def conv_discriminator(
     channels: Sequence[int],
     num_classes: int | None = None,
-    hidden: Activation = "leaky_relu",
     conditioning: Conditioning = "projection",
+    *,
     batch_norm: bool = False,
 ) -> Discriminator:
     """28x28 -> 14x14 -> 7x7 -> 1, the mirror image of the generator (Radford et al. 2015)."""
-    embeds = num_classes if conditioning == "embedding" else None
-    channels_in = 1 if embeds is None else 2
-    features = ConvFeatures(channels, channels_in=channels_in, hidden=hidden, batch_norm=batch_norm)
-    return Discriminator(
-        features,
-        features.num_features,
-        join=None if embeds is None else JoinPicture(embeds),
-        projected_classes=num_classes if conditioning == "projection" else None,
-    )
+    embedded = num_classes if conditioning == "embedding" else None
+    planes = 1 if embedded is None else 2
+    features = ConvFeatures(channels, channels_in=planes, hidden="leaky_relu", batch_norm=batch_norm)
+    join = None if embedded is None else JoinPicture(embedded)
+    return Discriminator(features, features.num_features, num_classes, join)
 
 
 def with_spectral_norm(network: nn.Module) -> nn.Module:
@@ -129,7 +121,7 @@ def with_spectral_norm(network: nn.Module) -> nn.Module:
     A linear layer then stretches a difference of inputs at most to its own length, and several of them
     together as well: a discriminator of matrices cannot be steeper than 1 (Miyato et al. 2018,
     arXiv:1802.05957, equation 8). A convolution here sees each pixel in four patches, and can stretch by
-    2; a projection is a second answer beside the first. The bound is wider there, and still one.
+    2; a projection is added to the logit beside it. The bound is wider there, and still one.
     The singular value is followed by one power iteration at every call in training.
     """
     for layer in list(network.modules()):

@@ -1,7 +1,7 @@
-"""The same game on eight Gaussians in a ring: small enough that collapse can be seen, and counted.
+"""A GAN on eight Gaussians in a ring: small enough that mode collapse can be seen, and counted.
 
-The ring is the standard patient (Metz et al. 2016, arXiv:1611.02163, section 3.1). Its two networks
-play by the losses of ``genlab.gan.loss``, the very ones that the image GAN is trained with.
+The ring is the standard example (Metz et al. 2016, arXiv:1611.02163, section 3.1). Its two networks are
+trained with the losses of ``genlab.gan.loss``, those that the image GAN is trained with.
 """
 
 import math
@@ -110,16 +110,16 @@ class RingGame:
             real = ring(batch_size, self.random)
             fake = self.generator(torch.randn(batch_size, self.latent_dim, generator=self.random))
 
-            caught = discriminator_loss(self.discriminator(real), self.discriminator(fake.detach()))
+            loss_d = discriminator_loss(self.discriminator(real), self.discriminator(fake.detach()))
             if penalty:
                 on_real = gradient_penalty(self.discriminator, real)
                 on_fake = gradient_penalty(self.discriminator, fake)
-                caught = caught + penalty / 2 * (on_real + on_fake)
-            self._step(self.discriminator, caught)
+                loss_d = loss_d + penalty / 2 * (on_real + on_fake)
+            self._step(self.discriminator, loss_d)
 
-            fooled = generator_loss(self.discriminator(fake))
-            self._step(self.generator, fooled)
-            yield Round(self.number, caught.item(), fooled.item())
+            loss_g = generator_loss(self.discriminator(fake))
+            self._step(self.generator, loss_g)
+            yield Round(self.number, loss_d.item(), loss_g.item())
 
     def _step(self, network: nn.Module, loss: Tensor) -> None:
         self.optimisers[network].zero_grad()
@@ -128,6 +128,6 @@ class RingGame:
 
     @torch.no_grad()
     def points(self, n: int = 1000) -> Tensor:
-        """What the generator makes of ``n`` codes, the same ones each time it is asked: (n, 2)."""
+        """The generator's output for ``n`` codes, the same ones at every call: (n, 2)."""
         codes = torch.randn(n, self.latent_dim, generator=torch.Generator().manual_seed(0))
         return self.generator(codes)

@@ -87,11 +87,11 @@ def test_trailing_rounds_a_half_as_numpy_does() -> None:
 @pytest.mark.parametrize("n", [0, -1, 1001])
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_impossible_step_counts_are_refused(n: int, spacing: Spacing) -> None:
-    with pytest.raises(GenlabError, match=rf"in 1\.\.1000, got {n}"):
+    with pytest.raises(GenlabError, match="num_inference_steps"):
         timestep_pairs(1000, n, spacing)
 
 
 def test_an_unknown_spacing_is_refused() -> None:
     wrong: Any = "trailng"
-    with pytest.raises(GenlabError, match="did you mean 'trailing'"):
+    with pytest.raises(GenlabError, match="spacing"):
         timestep_pairs(1000, 10, wrong)

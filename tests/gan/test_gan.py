@@ -255,8 +255,7 @@ def test_the_penalties_reach_the_loss_with_their_weights_and_are_not_logged(
     fake = family.networks["generator"](torch.randn(8, 5), labels).tanh().detach()
 
     def judge(x: Tensor) -> Tensor:
-        logits: Tensor = discriminator(x, labels)
-        return logits
+        return discriminator(x, labels)
 
     r1, r2, slope = family.config.penalties
     expected = r1 / 2 * gradient_penalty(judge, images) + r2 / 2 * gradient_penalty(judge, fake)
@@ -290,6 +289,8 @@ def test_a_penalty_that_is_rare_weighs_more_and_costs_the_same_in_all(images: Te
 
 def test_a_penalty_teaches_the_discriminator_and_nobody_else(images: Tensor, labels: Tensor) -> None:
     family = small(loss="wgan_gp", r1=1.0, r2=1.0)
+    assert isinstance(family.networks["generator"], MLPDecoder)
+    assert isinstance(small(network=CONV).networks["generator"], ConvDecoder)
     penalty = family._penalty(images, images.flip(0), labels)
     assert isinstance(penalty, Tensor)
     penalty.backward()
@@ -303,34 +304,30 @@ def test_a_penalty_teaches_the_discriminator_and_nobody_else(images: Tensor, lab
 
 # --- what is refused --------------------------------------------------------------------------
 
+BOTH_NORMED = NETWORKS["conv, both normed"]
+
 
 @pytest.mark.parametrize(
-    ("settings", "complaint"),
+    ("settings", "key"),
     [
-        ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing needs a target to smooth"),
-        ({"loss": "wgan_gp", "label_smoothing": 0.1}, "non_saturating or least_squares, not wgan_gp"),
-        ({"loss": "relativistic", "label_smoothing": 0.1}, "label_smoothing needs a target to smooth"),
-        ({"slope_penalty": 1}, "belongs to loss wgan_gp: use r1 and r2 with non_saturating"),
-        ({"loss": "hinge", "slope_penalty": 0}, "slope_penalty belongs to loss wgan_gp"),
-        ({"network": NETWORKS["conv, both normed"], "r1": 1}, "set network.discriminator_norm to none"),
-        ({"network": NETWORKS["conv, both normed"], "loss": "wgan_gp"}, "batch norm mixes with others'"),
-        ({"network": NETWORKS["conv, both normed"], "loss": "relativistic"}, "each image's own slope"),
-        ({"label_smoothing": 0.5}, "less than 0.5"),
-        ({"r1": -1}, "greater than or equal to 0"),
-        ({"loss": "hinges"}, "Input should be"),
+        ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing"),
+        ({"loss": "wgan_gp", "label_smoothing": 0.1}, "label_smoothing"),
+        ({"loss": "relativistic", "label_smoothing": 0.1}, "label_smoothing"),
+        ({"slope_penalty": 1}, "slope_penalty"), ({"loss": "hinge", "slope_penalty": 0}, "slope_penalty"),
+        ({"network": BOTH_NORMED, "r1": 1}, "discriminator_norm"),
+        ({"network": BOTH_NORMED, "loss": "wgan_gp"}, "discriminator_norm"),
+        ({"network": BOTH_NORMED, "loss": "relativistic"}, "discriminator_norm"),
+        ({"label_smoothing": 0.5}, "label_smoothing"), ({"r1": -1}, "r1"), ({"loss": "hinges"}, "loss"),
     ],
-)
-def test_settings_that_do_not_go_together(settings: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValidationError) as caught:
+)  # fmt: skip
+def test_settings_that_do_not_go_together(settings: dict[str, Any], key: str) -> None:
+    with pytest.raises(ValidationError, match=key):
         GANConfig(**settings)
-    assert complaint in str(caught.value)
 
 
 def test_settings_that_do_go_together() -> None:
     GANConfig(loss="least_squares", label_smoothing=0.1)
-    GANConfig.model_validate(
-        {"network": NETWORKS["conv, both normed"], "loss": "relativistic", "r1": 0, "r2": 0}
-    )
+    GANConfig.model_validate({"network": BOTH_NORMED, "loss": "relativistic", "r1": 0, "r2": 0})
     GANConfig(spectral_norm=True, r1=1.0, loss="hinge")
 
 
@@ -340,9 +337,7 @@ def test_batch_norm_needs_two_images_in_training(network: str, images: Tensor, l
     one = (images[:1], labels[:1])
     if network in ("conv", "conv, both normed"):
         assert family.config.batch_norm
-        with pytest.raises(
-            GenlabError, match=r"^batch norm compares images with each other: a batch needs at least two$"
-        ):
+        with pytest.raises(GenlabError, match="batch norm"):
             next(family.losses(*one))
     else:
         assert not family.config.batch_norm
@@ -353,7 +348,7 @@ def test_batch_norm_needs_two_images_in_training(network: str, images: Tensor, l
 
 def test_a_batch_size_of_one_is_refused_with_batch_norm_only() -> None:
     overrides = {"model.network": CONV, "train.batch_size": 1}
-    with pytest.raises(GenlabError, match=r"train\.batch_size 1 leaves batch norm nothing to compare"):
+    with pytest.raises(GenlabError, match=r"train\.batch_size"):
         load_config("gan", overrides)
     plain = CONV | {"generator_norm": "none"}
     assert load_config("gan", overrides | {"model.network": plain}).train.batch_size == 1
@@ -375,7 +370,7 @@ def test_decoding_is_certain_and_ends_in_0_to_1(network: str) -> None:
     assert torch.equal(images, family.decode(z))
     torch.testing.assert_close(family.decode(z[:1]), images[:1])
     for wrong in (torch.zeros(4, 6), torch.zeros(5), torch.zeros(1, 4, 5)):
-        with pytest.raises(GenlabError, match=r"codes should be of shape \(N, 5\), got "):
+        with pytest.raises(GenlabError, match="codes"):
             family.decode(wrong)
 
 
@@ -394,24 +389,23 @@ def test_labels_are_for_conditional_models() -> None:
         lambda: family.sample(2, labels=torch.tensor([1, 2])),
         lambda: family.decode(torch.zeros(2, 5), torch.tensor([1, 2])),
     ):
-        with pytest.raises(GenlabError, match="this model is unconditional"):
+        with pytest.raises(GenlabError, match="unconditional"):
             refused()
     with pytest.raises(GenlabError, match="labels"):
         small(num_classes=10).sample(1, labels=torch.tensor([10]))
+    with pytest.raises(GenlabError, match="labels"):
+        small(num_classes=10).decode(torch.zeros(1, 5), torch.tensor([10]))
 
 
-def test_decoding_draws_nothing_so_a_conditional_model_needs_labels() -> None:
-    family, random = small(num_classes=10), torch.get_rng_state()
+def test_a_conditional_decoder_needs_labels_and_draws_none() -> None:
+    """What it would draw came from the global generator: other images at every call."""
+    family, state = small(num_classes=10), torch.get_rng_state()
     with pytest.raises(GenlabError, match="needs labels"):
         family.decode(torch.zeros(2, 5))
-    family.decode(torch.zeros(2, 5), torch.tensor([1, 2]))
-    assert torch.equal(torch.get_rng_state(), random)
-
-
-def test_generator_and_decoder_are_one_architecture() -> None:
-    assert isinstance(small().networks["generator"], MLPDecoder)
-    assert isinstance(small(network=CONV).networks["generator"], ConvDecoder)
-    assert isinstance(GAN(GANConfig()).networks["generator"], ConvDecoder)
+    assert torch.equal(state, torch.get_rng_state())
+    drawn = family.sample(2, generator=torch.Generator().manual_seed(0))  # these come from its generator
+    assert torch.equal(drawn, family.sample(2, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("network", [MLP, CONV])
@@ -443,9 +437,9 @@ def test_codes_are_drawn_as_sample_decodes_them_truncated_or_not() -> None:
     by_config = small(num_classes=10, truncation=0.5)
     assert torch.equal(by_config.draw_codes(3, generator=seeded()), cut)
     for refused in (0.0, -1.0):
-        with pytest.raises(GenlabError, match="truncation should be above 0"):
+        with pytest.raises(GenlabError, match="truncation"):
             family.draw_codes(3, truncation=refused)
-    with pytest.raises(GenlabError, match="n should be at least 1"):
+    with pytest.raises(GenlabError, match="n should"):
         family.draw_codes(0)
 
 

@@ -104,7 +104,7 @@ def test_the_real_images_pull_at_the_generator_only_where_pairs_are_compared(gam
 )
 @pytest.mark.parametrize("logit", [-10.0, -0.5, 0.0, 2.0])
 def test_the_generators_slope(game: Game, slope: Callable[[float], float], logit: float) -> None:
-    """The surer the detective that a fake is one, the steeper: no game is flat there."""
+    """The surer the discriminator that a fake is one, the steeper: no game is flat there."""
     fake = torch.tensor([logit], requires_grad=True)
     [found] = torch.autograd.grad(generator_loss(fake, torch.tensor([0.5]), game), fake)
     assert found.item() == pytest.approx(slope(logit), abs=1e-6)
@@ -192,7 +192,7 @@ def linear(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("n", [1, 5])
-def test_the_penalties_of_a_linear_detective_are_those_of_its_one_slope(n: int) -> None:
+def test_the_penalties_of_a_linear_discriminator_are_those_of_its_one_slope(n: int) -> None:
     torch.manual_seed(0)
     real, fake = torch.randn(n, 1, 28, 28), torch.randn(n, 1, 28, 28)
     norm = WEIGHTS.norm()
@@ -203,8 +203,7 @@ def test_the_penalties_of_a_linear_detective_are_those_of_its_one_slope(n: int) 
 
 def test_a_slope_of_one_costs_nothing() -> None:
     def steep(x: Tensor) -> Tensor:
-        logits: Tensor = linear(x) / WEIGHTS.norm()
-        return logits
+        return linear(x) / WEIGHTS.norm()
 
     assert slope_penalty(steep, torch.randn(3, 784), torch.randn(3, 784)).item() == pytest.approx(0, abs=1e-9)
 
@@ -241,21 +240,21 @@ def test_the_penalties_can_be_differentiated_by_the_weights_and_leave_the_inputs
     weight = torch.tensor([3.0, -1.0], requires_grad=True)
     real, fake = torch.randn(4, 2, requires_grad=True), torch.randn(4, 2, requires_grad=True)
 
-    def detective(x: Tensor) -> Tensor:
+    def discriminator(x: Tensor) -> Tensor:
         return x @ weight
 
-    [slope] = torch.autograd.grad(gradient_penalty(detective, real), weight)
+    [slope] = torch.autograd.grad(gradient_penalty(discriminator, real), weight)
     torch.testing.assert_close(slope, 2 * weight.detach())  # of w squared
-    [slope] = torch.autograd.grad(slope_penalty(detective, real, fake), weight)
+    [slope] = torch.autograd.grad(slope_penalty(discriminator, real, fake), weight)
     norm = weight.detach().norm()
     torch.testing.assert_close(slope, 2 * (norm - 1) * weight.detach() / norm)  # of (|w| - 1)^2
-    gradient_penalty(detective, real).backward()
-    slope_penalty(detective, real, fake).backward()
+    gradient_penalty(discriminator, real).backward()
+    slope_penalty(discriminator, real, fake).backward()
     assert real.grad is None
     assert fake.grad is None
 
 
-def test_a_curved_detectives_penalty_has_the_slope_of_its_closed_form() -> None:
+def test_a_curved_discriminators_penalty_has_the_slope_of_its_closed_form() -> None:
     """D(x) = a x^2 / 2 + b x: the squared slope (a x + b)^2, differentiated by a and b."""
     a, b = torch.tensor(1.5, requires_grad=True), torch.tensor(-0.5, requires_grad=True)
     x = torch.tensor([[1.0], [-2.0], [0.5]])
@@ -267,7 +266,7 @@ def test_a_curved_detectives_penalty_has_the_slope_of_its_closed_form() -> None:
     torch.testing.assert_close(by_b, (2 * slopes).mean())
 
 
-def test_a_constant_detective_has_no_slope_and_finite_gradients() -> None:
+def test_a_constant_discriminator_has_no_slope_and_finite_gradients() -> None:
     weight = torch.zeros(784, requires_grad=True)
 
     def flat(x: Tensor) -> Tensor:

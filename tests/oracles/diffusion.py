@@ -4,7 +4,7 @@
 
 A row per schedule, sampler and spacing, a column per step count; a cell is the largest difference that
 any pixel has from the oracle's, in any state of the walk, both in float64. Then the same in float32, in
-which a walk rounds a thousand times and Heun may divide by a spread of 1 / T; and what has no such
+which a walk rounds a thousand times and Heun may divide by a sigma of 1 / T; and what has no such
 column: the schedules, DDIM with eta 1 and DDPM, the image that an oracle knows. Exit status 1 if
 anything in float64, or of these, is off by more than 1e-5. It takes some minutes.
 
@@ -120,7 +120,7 @@ def diffusers_ddpm(schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator
 
 
 def two_gaussians(schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator[Tensor]:
-    """DDPM where signal² + spread² is not 1, which diffusers has not, in numpy.
+    """DDPM where alpha² + sigma² is not 1, which diffusers has not, in numpy.
 
     Of x_prev two things are known: how x_start was noised to it, and how it was noised further to x_t.
     The product of the two normal densities is its posterior.
@@ -165,8 +165,8 @@ class Multistep(_Multistep):
     def _sigma_to_alpha_sigma_t(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
         if sigma.isinf():
             return torch.zeros_like(sigma), torch.ones_like(sigma)
-        signal, spread = super()._sigma_to_alpha_sigma_t(sigma)
-        return signal, spread
+        alpha, sigma = super()._sigma_to_alpha_sigma_t(sigma)
+        return alpha, sigma
 
 
 def diffusers_multistep(schedule: NoiseSchedule, x: Tensor, pairs: Pairs, order: int) -> Iterator[Tensor]:
@@ -196,7 +196,7 @@ def diffusers_multistep(schedule: NoiseSchedule, x: Tensor, pairs: Pairs, order:
 
 
 def flow_match(kind: type, schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator[Tensor]:
-    """On the straight path, which any schedule is after division by signal + spread.
+    """On the straight path, which any schedule is after division by alpha + sigma.
 
     They add to a state, which they round to float32 first: they get 0, and the sum is made here.
     """
@@ -323,8 +323,8 @@ def lost(
 ) -> float:
     """How far the image that an oracle knows is from the one at the end of the walk.
 
-    An oracle of the noise is given room for what float32 cannot hold: x_t is all noise but for the
-    signal, so that the image in it is known to eps / signal at the start of the last jump.
+    An oracle of the noise is given room for what float32 cannot hold: x_t is all noise but for
+    alpha x_start, so that the image in it is known to eps / alpha at the start of the last jump.
     """
     x_start = noise_of(0).clamp(-1, 1)
     x = schedule.add_noise(x_start, noise_of(1), pairs[0][0])
@@ -345,7 +345,7 @@ def ddim_with_eta_1_and_ddpm(schedule: NoiseSchedule, spacing: Spacing, n: int) 
 
 
 def schedules_and_oracles() -> Iterator[tuple[str, str, Tensor, Tensor]]:
-    """Name, the oracle's name, our curve and the oracle's: sqrt(alpha-bar), or spread of the straight one.
+    """Name, the oracle's name, our curve and the oracle's: sqrt(alpha-bar), or sigma of the straight one.
 
     What diffusers calls sigmoid is another curve: betas that rise like a sigmoid (GeoDiff), where here
     alpha-bar falls like one.
