@@ -162,8 +162,8 @@ class Diffusion:
             n, labels, generator, noise: as for ``Walks.trajectory``.
             num_inference_steps, guidance_scale, sampler, eta, spacing: other than the config's.
 
-        Returns:
-            A generator of ``num_inference_steps`` states and then the finished one, images in [-1, 1].
+        Yields:
+            ``num_inference_steps`` states and then the finished one, images in [-1, 1].
 
         Raises:
             GenlabError: as ``Family.sample``; noise of another shape or not finite; more steps than T;
@@ -222,15 +222,13 @@ class Diffusion:
             generator, num_inference_steps, guidance_scale: as for ``trajectory``; at most t_start + 1
                 steps, and no more than that by default.
 
-        Returns:
-            A generator of states, as ``trajectory``.
+        Yields:
+            As ``trajectory``.
 
         Raises:
             GenlabError: as ``trajectory``; images of another shape; a time that there is not.
         """
         images = check_images(images).to(device_of(self.networks))
-        if type(t_start) is not int or not 0 <= t_start < self.config.num_train_timesteps:
-            raise GenlabError(f"t_start should be in 0..{self.config.num_train_timesteps - 1}, got {t_start}")
         if labels is not None:
             choose_labels(self.num_classes, len(images), labels, None)
         total = self.config.num_train_timesteps
@@ -260,8 +258,8 @@ class Diffusion:
             labels: what they are, int64 (N,).
             generator, num_inference_steps, guidance_scale: as for ``trajectory``.
 
-        Returns:
-            A generator of states, as ``trajectory``; the finished images have the known pixels exactly.
+        Yields:
+            As ``trajectory``; the finished images have the known pixels exactly.
 
         Raises:
             GenlabError: as ``trajectory``; images or a mask of another shape.

@@ -48,7 +48,6 @@ def _weights_on(
     return min_snr_weights(schedule, prediction_type, gamma).to(device, torch.float32)
 
 
-@lru_cache(maxsize=8)  # asked for at every step of training
 def min_snr_weights(schedule: NoiseSchedule, prediction_type: PredictionType, gamma: float) -> Tensor:
     """(T,) float64: what makes the loss that of the image, weighed by min(SNR, gamma).
 

@@ -167,7 +167,7 @@ def dpm_solver_pp(
 
 @torch.no_grad()
 def euler(denoise: Denoiser, x: Tensor, schedule: NoiseSchedule, pairs: Pairs) -> Iterator[SamplerStep]:
-    """Euler steps along the probability flow (Liu et al. 2022, arXiv:2209.03003, section 2.1).
+    """Straight steps along the flow (Liu et al. 2022, arXiv:2209.03003, section 2.1).
 
     Any schedule becomes the straight one when x is divided by alpha + sigma; there
     dx / d sigma = noise - x_start. A step along it is the step of DDIM.

@@ -27,7 +27,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.errors import GenlabError, did_you_mean

@@ -125,10 +125,8 @@ class GAN:
             GenlabError: codes as for ``check_codes``; a conditional model without labels; labels as for
                 ``Decodes.decode``.
         """
-        if self.num_classes is not None and labels is None:
-            raise GenlabError("decode needs labels: the model is conditional")
         z = check_codes(z, self.latent_dim)
-        return self._decode(z, choose_labels(self.num_classes, len(z), labels, None, blends=True))
+        return self._decode(z, need_labels(self.num_classes, len(z), labels, "decode", blends=True))
 
     @torch.no_grad()
     def _decode(self, z: Tensor, labels: Tensor | None) -> Tensor:

@@ -110,7 +110,7 @@ def test_what_is_known_shapes_the_rest() -> None:
         assert torch.equal(last.x, sign * ones)
 
 
-# --- refusals: when the method is called, before the first state is asked for --------------------
+# --- refusals ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("known", [LEFT.float(), LEFT[:14], LEFT.expand(3, 1, 28, 28), LEFT.tolist(), None])
