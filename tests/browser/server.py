@@ -1,4 +1,4 @@
-"""Jupyter servers over a folder, and what a reader does with a page of theirs: for tests, trials, benchmarks."""
+"""Jupyter servers, and what a reader does with their pages: for tests, trials and benchmarks."""
 
 import json
 import os
