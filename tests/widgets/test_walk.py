@@ -53,6 +53,8 @@ def test_every_dial_begins_another_walk(model: Diffusion, dial: str, value: Any)
 
 def test_a_shorter_and_a_longer_walk_stretch_the_slider(model: Diffusion) -> None:
     explorer = WalkExplorer(model)
+    said: list[str] = []  # the slider must never point beyond the states, not even for a moment
+    explorer.message.observe(lambda change: said.append(change["new"]), "value")
     for steps in (9, 1, 5):
         explorer.dials["num_inference_steps"].value = steps
         assert shows(explorer, walked(model, num_inference_steps=steps))
@@ -61,6 +63,7 @@ def test_a_shorter_and_a_longer_walk_stretch_the_slider(model: Diffusion) -> Non
     explorer.dials["num_inference_steps"].value = 4
     assert explorer.progress.background.wait(30)
     assert explorer.step.value == 2
+    assert said == []
 
 
 def test_the_noise_level_goes_with_the_slider(model: Diffusion) -> None:
