@@ -64,7 +64,7 @@ test: lint types unit notebook-tests browser-tests  ## set up, then every check:
 lint: $(SETUP)  ## ruff, code and notebooks; and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 
 types: $(SETUP)  ## mypy, code and notebooks
 	$(BIN)/mypy genlab tests tools benchmarks trials

@@ -86,9 +86,9 @@ def grid(images: Tensor, columns: int = 10, gap: int = 2) -> Picture:
         raise GenlabError(f"images should be of shape (N, 1, H, W), got {tuple(images.shape)}")
     if images.dtype != torch.uint8:
         images = (images.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
-    if len(images) == 1:  # make_grid puts no ground around a single image
-        return images[0, 0].cpu().numpy()
-    sheet = make_grid(images.cpu(), columns, padding=gap, pad_value=GROUND)[0].numpy()
+    if len(images) == 1:
+        gap = 0  # make_grid puts no ground around a single image
+    sheet: Picture = make_grid(images.cpu(), columns, padding=gap, pad_value=GROUND)[0].numpy()
     return sheet[gap : sheet.shape[0] - gap, gap : sheet.shape[1] - gap]
 
 

@@ -44,9 +44,7 @@ def script() -> Iterator[ModuleType]:
         ("\r 0%\r 50%\r100%\n", "100%\n"),
         ("before\n\r 0%\r100%\nafter\n", "before\n100%\nafter\n"),
         ("\r 0%\r 50%\r", " 50%"),  # a bar that was cleared by nothing still shows
-        ("dos line\r\nnext\r\n", "dos line\nnext\n"),
-        ("", ""),
-        ("\n\n", "\n\n"),
+        ("dos line\r\nnext\r\n\n", "dos line\nnext\n\n"),
     ],
 )
 def test_a_redrawn_line_is_kept_as_last_seen(script: ModuleType, text: str, kept: str) -> None:
@@ -59,12 +57,9 @@ def test_a_redrawn_line_is_kept_as_last_seen(script: ModuleType, text: str, kept
     [
         ("Found in /home/ada/data/MNIST/raw, verified", "Found in .../MNIST/raw, verified"),
         ("/srv/class/runs/01-vae", ".../runs/01-vae"),
-        ("(/tmp/genlab-x1/a-b/c.d)", "(.../a-b/c.d)"),
         ("two: /a/b/c/d and /e/f/g/h", "two: .../c/d and .../g/h"),
         ("https://arxiv.org/abs/1312.6114", "https://arxiv.org/abs/1312.6114"),
-        ("http://yann.lecun.com/exdb/mnist/x", "http://yann.lecun.com/exdb/mnist/x"),
         ("genlab/vae/loss.py, line 3", "genlab/vae/loss.py, line 3"),
-        ("1/2 and a/b/c/d", "1/2 and a/b/c/d"),
         ("/short/path", "/short/path"),
         ("12.5 img/s at 3/4/5/6", "12.5 img/s at 3/4/5/6"),
     ],
@@ -182,22 +177,16 @@ def run_set_up(cell: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list
     return calls
 
 
-def test_the_set_up_cell_does_nothing_outside_colab(
-    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "genlab-0.1.0-py3-none-any.whl").write_text("")
-    assert run_set_up(script.set_up_cell(), tmp_path, monkeypatch) == []
-
-
 @pytest.mark.parametrize("wheel", [True, False])
 @pytest.mark.parametrize("repository", ["", "https://example.org/genlab"])
 def test_on_colab_it_installs_an_uploaded_wheel_or_the_repository_or_says_how(
     wheel: bool, repository: str, script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     cell = script.SET_UP.format(repository=repository)
     if wheel:
         (tmp_path / "genlab-0.1.0-py3-none-any.whl").write_text("")
+    assert run_set_up(cell, tmp_path, monkeypatch) == []  # not on Colab
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     if not wheel and not repository:
         with pytest.raises(SystemExit, match=r"Upload genlab-\*\.whl"):
             run_set_up(cell, tmp_path, monkeypatch)

@@ -1,4 +1,4 @@
-"""Long work beside a notebook that goes on answering: one job at a time, the latest wins; and its bar."""
+"""Work in a thread beside the notebook: one job at a time, the latest wins; and its progress bar."""
 
 from collections.abc import Callable, Iterable
 from threading import RLock, Thread
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class Background:
-    """Goes through what a generator yields, in a thread.
+    """Iterates over a generator in a thread.
 
     The kernel has one thread for all messages of a page: a walk of seconds in it would hold up every
-    slider. torch lets go of Python's lock while it computes, so the two hardly get into each other's way.
+    slider. torch releases Python's lock while it computes, so the two hardly disturb each other.
     """
 
     def __init__(self) -> None:
-        self._lock = RLock()  # what is told of a job may itself start another
+        self._lock = RLock()  # a callback may itself start another job
         self._latest = 0
         self._thread: Thread | None = None
 
@@ -28,13 +28,13 @@ class Background:
         done: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Begin; a job begun earlier stops at its next item and is heard no more.
+        """Start a job; an earlier one stops at its next item, and none of its callbacks is called again.
 
         Args:
             items: the work: it is done as the items are asked for.
             each: called with every item, in the thread, as are the other two.
-            done: called after the last.
-            failed: called instead, with what was raised.
+            done: called after the last item.
+            failed: called instead of it, with the exception.
         """
         with self._lock:
             self._latest += 1
@@ -61,32 +61,52 @@ class Background:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the latest job stop at its next item, and be heard no more."""
+        """Stop the latest job at its next item; none of its callbacks is called again."""
         with self._lock:
             self._latest += 1
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the latest job; whether it has ended."""
+        """Wait for the latest job; true if it has ended."""
         if self._thread is not None:
             self._thread.join(seconds)
         return self._thread is None or not self._thread.is_alive()
 
 
 class WalkBar(widgets.IntProgress):
-    """How far a walk is; to be seen only while there is one."""
+    """A walk in the background, and a bar that is visible while there is one."""
 
     def __init__(self) -> None:
         super().__init__(description="walking", layout=widgets.Layout(visibility="hidden"))
+        self.background = Background()
 
-    def begin(self, items: int) -> None:
-        """Show it, empty.
+    def start(
+        self,
+        items: Iterable[T],
+        total: int,
+        each: Callable[[T], None],
+        done: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Start another walk, as ``Background.start`` does, and show its progress.
 
         Args:
-            items: how many there will be; each adds one to ``value``.
+            items, each, done, failed: as there; the bar is hidden before ``done`` and ``failed``.
+            total: how many items there will be.
         """
-        self.value, self.max = 0, items
+        self.background.stop()  # otherwise the end of the earlier walk could hide the bar
+        self.value, self.max = 0, total
         self.layout.visibility = "visible"
 
-    def end(self) -> None:
-        """Hide it."""
-        self.layout.visibility = "hidden"
+        def count(item: T) -> None:
+            self.value += 1
+            each(item)
+
+        def finish() -> None:
+            self.layout.visibility = "hidden"
+            done()
+
+        def give_up(error: Exception) -> None:
+            self.layout.visibility = "hidden"
+            failed(error)
+
+        self.background.start(items, count, finish, give_up)

@@ -11,15 +11,7 @@ from torch import Tensor
 from genlab.errors import GenlabError
 from genlab.family import Decodes, Family, Walks
 from genlab.plots import Picture, beside, labelled
-from genlab.widgets.controls import (
-    AnyControl,
-    Choice,
-    Number,
-    classes_in_turn,
-    dials_of,
-    in_a_row,
-    numbered,
-)
+from genlab.widgets.controls import AnyControl, Choice, Number, classes_in_turn, dials_of, in_a_row, numbered
 from genlab.widgets.latent import LatentExplorer, latent_slider
 from genlab.widgets.panel import WithStill, check_models
 from genlab.widgets.walk import WalkExplorer
@@ -90,7 +82,7 @@ class Comparison(WithStill):
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the walks that are being made; whether all are finished."""
         walks = [panel for panel in self.panels.values() if isinstance(panel, WalkExplorer)]
-        return all(panel.background.wait(seconds) for panel in walks)
+        return all(panel.progress.background.wait(seconds) for panel in walks)
 
     def still(self) -> Picture:
         """The panels' pictures side by side, each under its title."""
@@ -106,22 +98,14 @@ class Comparison(WithStill):
         }
 
     def _make_panel(self, title: str) -> LatentExplorer | WalkExplorer:
-        model, labels = self.models[title], self.labels_for(self.models[title])
+        model = self.models[title]
+        shared: Any = {"labels": self.labels_for(model), "seed": self.seed.value, "columns": COLUMNS}
         if isinstance(model, Walks):
-            panel = WalkExplorer(
-                model, labels=labels, seed=self.seed.value, columns=COLUMNS, elsewhere=self.shared
-            )
+            panel = WalkExplorer(model, elsewhere=self.shared, **shared)
             panel.step.value = panel.step.high // 2  # at the end, both blocks would show the same
             return panel
-        assert isinstance(model, Decodes)  # else it would have been refused
-        return LatentExplorer(
-            model,
-            labels=labels,
-            seed=self.seed.value,
-            columns=COLUMNS,
-            sliders=self.sliders,
-            show_codes=True,
-        )
+        assert isinstance(model, Decodes)  # otherwise it would have been refused
+        return LatentExplorer(model, sliders=self.sliders, show_codes=True, **shared)
 
     def _column(self, title: str) -> widgets.VBox:
         """A head and a panel, its picture first: so the pictures stand side by side, whatever is below."""

@@ -1,4 +1,4 @@
-"""The controls of every explorer: each has a name, and says so when a value is none that it takes."""
+"""The controls of every explorer: each has a name, and refuses a value out of its range in words."""
 
 import html
 from collections.abc import Callable, Collection, Iterable
@@ -15,14 +15,14 @@ NAME_WIDTH = "76px"
 
 
 class Number(widgets.HBox):
-    """A box for a number, and a word beside it when what was typed is out of range.
+    """A number box, and a message beside it when the number typed is out of range.
 
-    The number boxes of ipywidgets move a wrong value to the nearest right one without a word; here it
-    is refused, and the explorer stays as it was.
+    The number boxes of ipywidgets silently move a wrong value to the nearest right one; here it is
+    refused, and the explorer stays as it was.
 
     Args:
-        name: what stands before the box.
-        value: to begin with.
+        name: the label before the box.
+        value: the first value.
         low, high: the range.
         step: of the arrow keys; whole numbers if it is one.
     """
@@ -116,37 +116,22 @@ class Control(Number):
         self.slider.value = self.box.value = number
 
 
-class Choice(widgets.HBox):
+class Choice(widgets.Dropdown):
     """A menu with a name.
 
     Args:
-        name: what stands before it.
-        options: the words to choose from, or pairs of a word and what it stands for.
-        value: what is chosen first.
+        name: the label before it.
+        options: the words to choose from, or pairs of a word and the value it stands for.
+        value: the first choice.
     """
 
     def __init__(self, name: str, options: Any, value: Any) -> None:
-        self.menu = widgets.Dropdown(
-            description=name,
-            options=options,
-            value=value,
-            style={"description_width": NAME_WIDTH},
-            layout=widgets.Layout(width="230px"),
-        )
-        super().__init__([self.menu])
-
-    @property
-    def value(self) -> Any:
-        """What is chosen now; setting it is as good as choosing it."""
-        return self.menu.value
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        self.menu.value = value
+        style, layout = {"description_width": NAME_WIDTH}, widgets.Layout(width="230px")
+        super().__init__(description=name, options=options, value=value, style=style, layout=layout)
 
     def on_change(self, react: Callable[[Any], None]) -> None:
         """Call ``react`` after every change."""
-        self.menu.observe(react, "value")
+        self.observe(react, "value")
 
 
 AnyControl = Choice | Control

@@ -3,13 +3,11 @@
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.errors import GenlabError
-from genlab.plots import enlarged, grid
+from genlab.plots import Picture, enlarged, grid
 from genlab.widgets.panel import Panel
 
 
@@ -64,7 +62,7 @@ class RealOrGenerated(Panel):
         surprise = "better than guessing" if self.correct >= 15 else "what guessing might give"
         return f"{self.correct} of 20 right: {surprise}. Above the real ones, below the generated."
 
-    def draw_turn(self) -> NDArray[np.uint8]:
+    def draw_turn(self) -> Picture:
         """One image, large; at the end a row of the real and a row of the generated."""
         if len(self.answers) == 20:
             return grid(torch.cat([self.images[self.is_real], self.images[~self.is_real]]), columns=10)

@@ -15,7 +15,7 @@ from genlab.family import Decodes, Family, Walks
 from genlab.latent import linear_walk, spherical_walk
 from genlab.latent.directions import draw_codes
 from genlab.plots import Picture, beside, enlarged, grid, labelled
-from genlab.widgets.background import Background, WalkBar
+from genlab.widgets.background import WalkBar
 from genlab.widgets.controls import Choice, Control, Number, in_a_row, numbered
 from genlab.widgets.panel import Panel, check_models
 
@@ -46,20 +46,17 @@ class Interpolation(Panel):
         seeds: tuple[int, int] = (0, 1),
     ) -> None:
         check_models(models, "Interpolation")
-        self.models, self.background = dict(models), Background()
+        self.models, self.progress = dict(models), WalkBar()
         self.seeds = [Number(f"seed {end}", seed, 0, 9999) for end, seed in zip("AB", seeds, strict=True)]
         names = class_names or numbered(models.values()) or ("none",)
         options = [(name, i) for i, name in enumerate(names)]
         firsts = (0, min(1, len(options) - 1))
         self.classes = [Choice(f"class {e}", options, first) for e, first in zip("AB", firsts, strict=True)]
         self.position = Control("position", FRAMES // 2, 0, FRAMES - 1, 1)
-        self.progress = WalkBar()
         made = list(self._walk())
         self.strips, self._items = dict(made), len(made)
         controls = [in_a_row(pair) for pair in zip(self.classes, self.seeds, strict=True)]
-        alt = "For each model an image between A and B, and beside it the way from A to B: " + ", ".join(
-            models
-        )
+        alt = f"For each model an image between A and B, and the way from A to B: {', '.join(models)}"
         super().__init__([*controls, in_a_row([self.position, self.progress])], self.draw_strips, alt)
         self.position.on_change(self.redraw)
         for seed in self.seeds:
@@ -76,25 +73,16 @@ class Interpolation(Panel):
         return np.vstack(blocks)
 
     def restart(self, _: Any = None) -> None:
-        """Go another way, as the menus and boxes say now; the old one is shown until it is there."""
-        self.background.stop()  # else its end could hide the bar
-        self.progress.begin(self._items)
+        """Compute another way for the menus and boxes; the old one is shown until it is there."""
         strips = dict(self.strips)
-
-        def show(made: tuple[str, Tensor]) -> None:
-            strips[made[0]] = made[1]
-            self.progress.value += 1
 
         def finish() -> None:
             self.strips = strips
-            self.progress.end()
             self.redraw()
 
-        def give_up(error: Exception) -> None:
-            self.progress.end()
-            self.complain(error)
-
-        self.background.start(self._walk(), show, finish, give_up)
+        self.progress.start(
+            self._walk(), self._items, lambda made: strips.update([made]), finish, self.complain
+        )
 
     def _walk(self) -> Iterator[tuple[str, Tensor]]:
         """Title and frames, (FRAMES, 1, 28, 28) in [0, 1], of each model; of one that walks, ever better."""

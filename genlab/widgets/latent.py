@@ -5,19 +5,16 @@ from math import ceil, sqrt
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.data import IMAGE_SHAPE
-from genlab.errors import GenlabError
 from genlab.family import Decodes
 from genlab.latent.directions import Directions, draw_codes, leading_directions
-from genlab.plots import GROUND, grid
+from genlab.plots import GROUND, Picture, grid
 from genlab.widgets.controls import Control, classes_in_turn, dials_of, in_a_row
-from genlab.widgets.panel import Panel, lacking, stacked
+from genlab.widgets.panel import Panel, check_model, stacked
 
 REACH, STEP = 4.0, 0.25  # of a latent slider, in standard deviations of the codes
 
@@ -68,10 +65,7 @@ class LatentExplorer(Panel):
         sliders: Sequence[Control] | None = None,
         show_codes: bool = False,
     ) -> None:
-        if not isinstance(model, Decodes):
-            raise GenlabError(
-                f"LatentExplorer needs a model that decodes: it lacks {lacking(model, Decodes)}"
-            )
+        check_model(model, "LatentExplorer", Decodes)
         self.model, self.columns, self.show_codes = model, columns, show_codes
         self.directions, said = self._choose(directions, names)
         names = names or [f"direction {i + 1}" for i in range(len(self.directions))]
@@ -81,9 +75,8 @@ class LatentExplorer(Panel):
         self.dials = dials_of(model)
         self._set_out(seed, labels, None)
         alt = "Images decoded from codes, and sliders that move the codes."
-        super().__init__(
-            [in_a_row(own), in_a_row(self.dials.values()), widgets.HTML(said)], self.draw_row, alt
-        )
+        controls = [in_a_row(own), in_a_row(self.dials.values()), widgets.HTML(said)]
+        super().__init__(controls, self.draw_row, alt)
         for control in self.controls:
             control.on_change(self.redraw)
         for dial in self.dials.values():
@@ -99,7 +92,7 @@ class LatentExplorer(Panel):
         """
         self.attempt(lambda: self._set_out(seed, labels, n))
 
-    def draw_row(self) -> NDArray[np.uint8]:
+    def draw_row(self) -> Picture:
         """The images at the codes that the sliders point to; above them the codes, if they are shown."""
         offsets = torch.tensor([control.value for control in self.controls])
         z = self.base + offsets @ self.directions

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.data import to_unit
-from genlab.plots import grid
+from genlab.plots import Picture, grid
 from genlab.widgets.controls import Control
 from genlab.widgets.panel import Panel
 
@@ -36,6 +34,6 @@ class NoiseExplorer(Panel):
         super().__init__([self.t], self.draw_noised, "A row of images, partly drowned in noise.")
         self.t.on_change(self.redraw)
 
-    def draw_noised(self) -> NDArray[np.uint8]:
+    def draw_noised(self) -> Picture:
         """x_t at the time that the slider points to."""
         return grid(to_unit(self.add_noise(self.images, self.noise, self.t.value)))

@@ -1,6 +1,6 @@
-"""What every explorer is made of: a picture, a line for messages, and a still of it all.
+"""The base of every explorer: controls, a line for messages, a picture, and a still of it.
 
-A redraw is a NumPy array, a PNG and an assignment: about a millisecond in the kernel. A redrawn
+A redraw is a NumPy array, a PNG and an assignment: about two milliseconds in the kernel. A redrawn
 matplotlib figure would take most of a second.
 """
 
@@ -12,36 +12,37 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-from numpy.typing import NDArray
 
 from genlab.errors import GenlabError
 from genlab.family import Decodes, Family, Walks
-from genlab.plots import GROUND, to_png
+from genlab.plots import GROUND, Picture, to_png
 
 SCALE = 2  # screen pixels per image pixel
 
 
-def stacked(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def stacked(above: Picture, below: Picture) -> Picture:
     """Two pictures of the same width under each other, with a band between."""
     return np.vstack([np.pad(above, ((0, 8), (0, 0)), constant_values=GROUND), below])
 
 
-def lacking(model: object, protocol: type) -> str:
-    """The names that a model lacks to speak a protocol of ``genlab.family``."""
-    names = {name for name in dir(protocol) if not name.startswith("_")} | set(Family.__annotations__)
-    return ", ".join(sorted(name for name in names if not hasattr(model, name)))
+def check_model(model: object, who: str, *protocols: type, name: str = "it") -> None:
+    """Raise GenlabError, with what it lacks, if a model has none of these protocols of ``genlab.family``."""
+    if isinstance(model, protocols):
+        return
+    lacks = []
+    for protocol in protocols:
+        names = {name for name in dir(protocol) if not name.startswith("_")} | set(Family.__annotations__)
+        lacks.append(", ".join(sorted(name for name in names if not hasattr(model, name))))
+    kinds = " or ".join(protocol.__name__.lower() for protocol in protocols)
+    raise GenlabError(f"{who} needs a model that {kinds}: {name} lacks {' or else '.join(lacks)}")
 
 
 def check_models(models: Mapping[str, object], who: str) -> None:
-    """Raise GenlabError if these are no models with a title each, or one can neither decode nor walk."""
+    """Raise GenlabError if these are not models with a title each, or one can neither decode nor walk."""
     if not isinstance(models, Mapping) or not models:
         raise GenlabError(f"{who} needs at least one model and its title: {who}({{'VAE': model}})")
     for title, model in models.items():
-        if not isinstance(model, (Decodes, Walks)):
-            raise GenlabError(
-                f"{title} can be neither decoded nor walked: for the one it lacks {lacking(model, Decodes)}, "
-                f"for the other {lacking(model, Walks)}"
-            )
+        check_model(model, who, Decodes, Walks, name=title)
 
 
 class WithStill(widgets.VBox):
@@ -54,7 +55,7 @@ class WithStill(widgets.VBox):
     _ipython_display_ = None
     alt = ""
 
-    def still(self) -> NDArray[np.uint8]:
+    def still(self) -> Picture:
         """The picture as it is now, uint8 (height, width)."""
         raise NotImplementedError
 
@@ -77,9 +78,7 @@ class Panel(WithStill):
         alt: what the picture shows, in words.
     """
 
-    def __init__(
-        self, controls: Sequence[widgets.Widget], draw: Callable[[], NDArray[np.uint8]], alt: str
-    ) -> None:
+    def __init__(self, controls: Sequence[widgets.Widget], draw: Callable[[], Picture], alt: str) -> None:
         self.draw, self.alt = draw, alt
         self._drawing = RLock()  # a walk's thread draws too: what was drawn last shall be what stays
         self.message = widgets.HTML()
@@ -87,12 +86,12 @@ class Panel(WithStill):
         super().__init__([*controls, self.message, self.picture])
         self.redraw()
 
-    def still(self) -> NDArray[np.uint8]:
+    def still(self) -> Picture:
         """The picture as it is now."""
         try:
             return self.draw()
         except Exception:  # the message in the view says what is wrong
-            return np.full((28, 28), 96, np.uint8)
+            return np.full((28, 28), GROUND, np.uint8)
 
     def redraw(self, _: Any = None) -> None:
         """Draw anew: what every control calls when it changes."""

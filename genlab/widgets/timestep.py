@@ -19,17 +19,14 @@ class TimestepExplorer(Panel):
     Args:
         states: what ``trajectory`` yields.
         columns: images per row.
-        noise_level: how noisy a state at t is, such as ``model.noise_level``; shown as a bar if given.
+        noise_level: how noisy a state at t is, such as ``model.noise_level``; drawn as a bar if given.
 
     Raises:
         GenlabError: no states.
     """
 
     def __init__(
-        self,
-        states: Iterable[State],
-        columns: int = 10,
-        noise_level: Callable[[int], float] | None = None,
+        self, states: Iterable[State], columns: int = 10, noise_level: Callable[[int], float] | None = None
     ) -> None:
         self.states, self.columns, self.noise_level = list(states), columns, noise_level
         if not self.states:
@@ -40,27 +37,19 @@ class TimestepExplorer(Panel):
         self.noise = widgets.FloatProgress(description="noise", min=0, max=1)
         self.noise.layout = widgets.Layout(width="280px", display=None if noise_level else "none")
         self.caption = widgets.HTML()
-        alt = (
-            "Two rows of images: above, noisy ones on the way; below, what the model expects them to become."
-        )
+        alt = "Two rows of images: above, noisy ones; below, what the model expects them to become."
         super().__init__([in_a_row([self.step, self.play]), self.noise, self.caption], self.draw_state, alt)
         self.step.on_change(self.redraw)
 
-    def draw_state(self) -> Picture:
-        """What the slider points to: the noisy images above, the predicted ones below."""
-        return self.draw_one(self.states[self.step.value])
-
-    def draw_one(self, state: State) -> Picture:
-        """A state as a picture."""
+    def draw_state(self, state: State | None = None) -> Picture:
+        """A state (by default the slider's) as a picture: noisy images above, predicted ones below."""
+        state = state or self.states[self.step.value]
         above = grid(to_unit(state.x), self.columns)
         return stacked(above, grid(to_unit(state.pred_original_sample), self.columns))
 
-    def describe(self) -> None:
-        """The caption and the bar of the noise, for what the slider points to."""
-        self.describe_one(self.states[self.step.value])
-
-    def describe_one(self, state: State) -> None:
-        """The caption and the bar of the noise, for a state."""
+    def describe(self, state: State | None = None) -> None:
+        """The caption and the noise bar for a state, by default the slider's."""
+        state = state or self.states[self.step.value]
         where = f"t = {state.t}" if state.t >= 0 else "finished"
         level = ""
         if self.noise_level is not None:

@@ -1,4 +1,4 @@
-"""Walk from noise to images, with every setting of the sampler at hand: for families that walk."""
+"""Walk from noise to images, with a control for every setting of the sampler."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,20 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genlab.errors import GenlabError
 from genlab.family import HasDials, State, Walks
 from genlab.plots import to_png
-from genlab.widgets.background import Background, WalkBar
+from genlab.widgets.background import WalkBar
 from genlab.widgets.controls import AnyControl, classes_in_turn, dials_of, in_a_row
-from genlab.widgets.panel import SCALE, lacking
+from genlab.widgets.panel import SCALE, check_model
 from genlab.widgets.timestep import TimestepExplorer
 
 
 class WalkExplorer(TimestepExplorer):
     """A timestep slider over a walk, and controls that begin another one.
 
-    A new walk takes seconds. It is made beside the kernel's own thread, shown as it goes, and given up when
-    something else is asked for; the slider then moves over the one that was finished last.
+    A new walk takes seconds. It is made in a thread, shown as it goes, and given up when something else
+    is asked for; the slider then moves over the one that was finished last.
 
     Args:
         model: anything that walks (``genlab.family.Walks``); its dials get controls.
@@ -42,15 +41,13 @@ class WalkExplorer(TimestepExplorer):
         columns: int = 10,
         elsewhere: Mapping[str, AnyControl] | None = None,
     ) -> None:
-        if not isinstance(model, Walks):
-            raise GenlabError(f"WalkExplorer needs a model that walks: it lacks {lacking(model, Walks)}")
-        self.model, self.background = model, Background()
+        check_model(model, "WalkExplorer", Walks)
+        self.model, self.progress = model, WalkBar()
         names = [dial.name for dial in model.dials] if isinstance(model, HasDials) else []
         own = dials_of(model, without=elsewhere or ())
         self.dials = own | {name: control for name, control in (elsewhere or {}).items() if name in names}
         self._choose(seed, labels, None)
         super().__init__(self._walk(), columns, model.noise_level)
-        self.progress = WalkBar()
         parts = list(self.children)  # type: ignore[has-type]
         self.children = [in_a_row(own.values()), *parts[:-1], self.progress, self.picture]
         for dial in self.dials.values():
@@ -62,17 +59,21 @@ class WalkExplorer(TimestepExplorer):
         self.restart()
 
     def restart(self, _: Any = None) -> None:
-        """Walk anew, as the controls say now."""
-        self.background.stop()  # else its end could hide the bar
+        """Walk anew with the settings of the controls."""
         steps = self.dials.get("num_inference_steps")
-        self.progress.begin(len(self.states) if steps is None else steps.value + 1)
+        total = len(self.states) if steps is None else steps.value + 1
         made: list[State] = []
-        self.background.start(
-            self._walk(),
-            each=lambda state: self._show(made, state),
-            done=lambda: self._finish(made),
-            failed=self._give_up,
-        )
+
+        def show(state: State) -> None:
+            made.append(state)
+            self.picture.value = to_png(self.draw_state(state), SCALE)
+            self.describe(state)
+
+        def give_up(error: Exception) -> None:
+            self.redraw()
+            self.complain(error)
+
+        self.progress.start(self._walk(), total, show, lambda: self._finish(made), give_up)
 
     def _choose(self, seed: int, labels: Tensor | None, n: int | None) -> None:
         self.n = n or (10 if labels is None else len(labels))
@@ -83,12 +84,6 @@ class WalkExplorer(TimestepExplorer):
         generator = torch.Generator().manual_seed(self.seed)
         yield from self.model.trajectory(self.n, labels=self.labels, generator=generator, **settings)
 
-    def _show(self, made: list[State], state: State) -> None:
-        made.append(state)
-        self.progress.value = len(made)
-        self.picture.value = to_png(self.draw_one(state), SCALE)
-        self.describe_one(state)
-
     def _finish(self, made: list[State]) -> None:
         last = len(made) - 1
         # The shorter of the two walks must be long enough for the slider at every moment between.
@@ -96,10 +91,4 @@ class WalkExplorer(TimestepExplorer):
             self.states = made
         self.step.stretch(last)
         self.states = made
-        self.progress.end()
         self.redraw()
-
-    def _give_up(self, error: Exception) -> None:
-        self.progress.end()
-        self.redraw()
-        self.complain(error)

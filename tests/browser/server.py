@@ -1,4 +1,4 @@
-"""Jupyter servers over a folder, and what a reader does on a page: for tests, trials and benchmarks."""
+"""Jupyter servers, and what a reader does with their pages: for tests, trials and benchmarks."""
 
 import json
 import os
@@ -139,10 +139,10 @@ def serving(module: str, folder: Path, *options: str) -> Iterator[str]:
             server.wait(20)
 
 
-def write_explorer(path: Path) -> None:
-    """A notebook of one cell that shows an explorer over an untrained model."""
+def write_notebook(path: Path, *sources: str) -> None:
+    """A notebook of code cells that have not been run."""
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
-    cells = [nbformat.v4.new_code_cell(EXPLORER)]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
 
 

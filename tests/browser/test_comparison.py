@@ -103,7 +103,6 @@ def test_tab_reaches_every_control_and_each_has_a_name(page: Page, order: list[s
     [
         ("direction 1", UP, {VAE, GAN}),
         ("direction 2", DOWN, {VAE, GAN}),
-        ("direction 3", UP, {VAE, GAN}),
         ("truncation", DOWN * 8, {GAN}),
         ("prior", ["Space", "ArrowUp", "Enter"], {VAE}),
         ("step", DOWN, {DIFFUSION}),
@@ -131,8 +130,6 @@ def test_the_keys_change_what_they_should(page: Page, name: str, keys: list[str]
     [
         ("guidance", {DIFFUSION}),
         ("direction 1", {VAE, GAN}),
-        ("truncation", {GAN}),
-        ("steps", {DIFFUSION}),
         ("step", {DIFFUSION}),
         ("position", {BETWEEN}),
     ],
@@ -178,9 +175,7 @@ def test_play_walks_by_itself(page: Page, key: str) -> None:
     [
         ("seed", "-5", "123"),
         ("seed", "1e9", "45"),
-        ("images", "99", "7"),
         ("images", "1.5", "5"),
-        ("guidance", "50", "7"),
     ],
 )
 def test_a_wrong_value_is_refused_beside_the_box(page: Page, name: str, wrong: str, right: str) -> None:
@@ -192,7 +187,7 @@ def test_a_wrong_value_is_refused_beside_the_box(page: Page, name: str, wrong: s
     assert pictures(page) == before
     enter(page, FIRST, name, right)
     word.wait_for(state="detached")
-    assert_changed(page, before, {DIFFUSION} if name == "guidance" else ALL)
+    assert_changed(page, before, ALL)
 
 
 @pytest.mark.parametrize("wrong", ["", "x"])

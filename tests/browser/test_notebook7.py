@@ -4,13 +4,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.server import errors, moved_by_keyboard, serving, write_explorer
-
-MINUTES = 60_000  # Playwright counts milliseconds
+from tests.browser.server import EXPLORER, MINUTES, errors, moved_by_keyboard, serving, write_notebook
 
 
 def test_an_explorer_follows_the_keyboard(browser: Browser, tmp_path: Path, artifacts: Path) -> None:
-    write_explorer(tmp_path / "explorer.ipynb")
+    write_notebook(tmp_path / "explorer.ipynb", EXPLORER)
     page = browser.new_page(viewport={"width": 1200, "height": 800})
     page.set_default_timeout(20_000)
     with serving("notebook", tmp_path, "--IdentityProvider.token=") as address:

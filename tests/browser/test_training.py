@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser.server import errors
+from tests.browser.server import MINUTES, errors, open_notebook, write_notebook
 
-MINUTES = 60_000  # Playwright counts milliseconds
 CELLS = [
     "import genlab\n"
     'small = {"model.network.hidden_dim": 32, "train.max_steps": 1_000_000}\n'
@@ -23,14 +21,8 @@ CELLS = [
 @pytest.fixture(scope="module")
 def page(browser: Browser, lab: str, lab_folder: Path, artifacts: Path) -> Iterator[Page]:
     """A notebook of two cells that trains and goes on, opened."""
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab_folder / "training.ipynb")
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    page.set_default_timeout(20_000)
-    page.goto(f"{lab}/lab/workspaces/training/tree/training.ipynb")  # else notebook 05 is open there too
-    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=MINUTES)
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTES)
+    write_notebook(lab_folder / "training.ipynb", *CELLS)
+    page = open_notebook(browser, lab, "training.ipynb", width=1200, height=900)
     yield page
     page.screenshot(path=artifacts / "training.png")
 

@@ -5,14 +5,13 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import artifacts, browser
-from tests.browser.server import moved_by_keyboard, serving, write_explorer
+from tests.browser.server import EXPLORER, MINUTES, moved_by_keyboard, serving, write_notebook
 
 __all__ = ["artifacts", "browser"]  # fixtures
-MINUTES = 60_000  # Playwright counts milliseconds
 
 
 def test_an_explorer_follows_the_keyboard(browser: Browser, tmp_path: Path, artifacts: Path) -> None:
-    write_explorer(tmp_path / "explorer.ipynb")
+    write_notebook(tmp_path / "explorer.ipynb", EXPLORER)
     page = browser.new_page(viewport={"width": 1200, "height": 800})
     page.set_default_timeout(20_000)
     with serving("notebook", tmp_path, "--NotebookApp.token=") as address:

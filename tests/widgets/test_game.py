@@ -72,8 +72,7 @@ def test_at_the_end_all_are_shown_and_nothing_more_can_be_answered() -> None:
     assert game.correct == 12
 
 
-def test_too_few_images_are_refused() -> None:
-    with pytest.raises(GenlabError, match="at least 10 real and 10 generated"):
-        RealOrGenerated(REAL[:9], GENERATED)
+@pytest.mark.parametrize(("real", "generated"), [(9, 30), (30, 9)])
+def test_too_few_images_are_refused(real: int, generated: int) -> None:
     with pytest.raises(GenlabError, match="at least 10"):
-        RealOrGenerated(REAL, GENERATED[:9])
+        RealOrGenerated(REAL[:real], GENERATED[:generated])

@@ -19,16 +19,13 @@ def states(n: int = 5, images: int = 4) -> list[SamplerStep]:
 
 
 def rows_of(explorer: TimestepExplorer, index: int) -> bool:
-    """Whether the picture holds x_t above and the prediction below."""
+    """Whether the picture holds x_t above and the prediction below, first and last image of each."""
     state, picture = explorer.states[index], explorer.still()
-    pixels = [(to_unit(t)[:, 0] * 255).round().byte().numpy() for t in (state.x, state.pred_original_sample)]
-    above = np.array_equal(picture[:28, :28], pixels[0][0]) and np.array_equal(
-        picture[:28, -28:], pixels[0][-1]
+    x_t, x_0 = (
+        (to_unit(t)[:, 0] * 255).round().byte().numpy() for t in (state.x, state.pred_original_sample)
     )
-    below = np.array_equal(picture[-28:, :28], pixels[1][0]) and np.array_equal(
-        picture[-28:, -28:], pixels[1][-1]
-    )
-    return above and below
+    seen = np.stack([picture[:28, :28], picture[:28, -28:], picture[-28:, :28], picture[-28:, -28:]])
+    return np.array_equal(seen, np.stack([x_t[0], x_t[-1], x_0[0], x_0[-1]]))
 
 
 def test_it_starts_with_the_finished_images() -> None:
@@ -63,5 +60,5 @@ def test_the_player_moves_the_slider() -> None:
 
 
 def test_nothing_to_show_is_refused() -> None:
-    with pytest.raises(GenlabError, match=r"at least one state: pass model\.trajectory\(10\)"):
+    with pytest.raises(GenlabError, match="at least one state"):
         TimestepExplorer([])

@@ -11,21 +11,11 @@ from genlab.plots import to_png
 from genlab.widgets import WalkExplorer
 from genlab.widgets.controls import Control
 from genlab.widgets.panel import SCALE
-from genlab.zoo import build, load_config
 
 
 @pytest.fixture
-def model() -> Diffusion:
-    small: dict[str, object] = {
-        "model.network.hidden_dim": 16,
-        "model.num_train_timesteps": 20,
-        "model.num_classes": 10,
-        "model.num_inference_steps": 3,
-    }
-    family = build(load_config("diffusion-mlp", small))
-    assert isinstance(family, Diffusion)
-    family.networks.eval()
-    return family
+def model(models: dict[str, Any]) -> Diffusion:
+    return models["diffusion"]  # type: ignore[no-any-return]
 
 
 def walked(model: Diffusion, n: int = 10, seed: int = 0, **settings: Any) -> list[torch.Tensor]:
@@ -35,7 +25,7 @@ def walked(model: Diffusion, n: int = 10, seed: int = 0, **settings: Any) -> lis
 
 
 def shows(explorer: WalkExplorer, expected: list[torch.Tensor]) -> bool:
-    assert explorer.background.wait(30)
+    assert explorer.progress.background.wait(30)
     assert explorer.message.value == ""
     assert explorer.progress.layout.visibility == "hidden"
     assert explorer.picture.value == to_png(explorer.still(), SCALE)
@@ -48,6 +38,8 @@ def test_it_begins_with_a_finished_walk(model: Diffusion) -> None:
     assert shows(explorer, walked(model))
     assert explorer.step.value == explorer.step.high == 3
     assert explorer.noise.value == 0
+    explorer.start(7, None, 4)
+    assert shows(explorer, walked(model, 4, seed=7))
 
 
 @pytest.mark.parametrize(
@@ -61,20 +53,17 @@ def test_every_dial_begins_another_walk(model: Diffusion, dial: str, value: Any)
 
 def test_a_shorter_and_a_longer_walk_stretch_the_slider(model: Diffusion) -> None:
     explorer = WalkExplorer(model)
+    said: list[str] = []  # the slider must never point beyond the states, not even for a moment
+    explorer.message.observe(lambda change: said.append(change["new"]), "value")
     for steps in (9, 1, 5):
         explorer.dials["num_inference_steps"].value = steps
         assert shows(explorer, walked(model, num_inference_steps=steps))
         assert explorer.step.value == explorer.step.high == explorer.step.slider.max == steps
     explorer.step.value = 2
     explorer.dials["num_inference_steps"].value = 4
-    assert explorer.background.wait(30)
+    assert explorer.progress.background.wait(30)
     assert explorer.step.value == 2
-
-
-def test_another_seed_another_number_of_images(model: Diffusion) -> None:
-    explorer = WalkExplorer(model)
-    explorer.start(7, None, 4)
-    assert shows(explorer, walked(model, 4, seed=7))
+    assert said == []
 
 
 def test_the_noise_level_goes_with_the_slider(model: Diffusion) -> None:
@@ -116,45 +105,14 @@ def test_while_it_walks_the_old_walk_can_be_scrubbed_and_the_bar_moves(
     assert explorer.progress.layout.visibility == "visible"
     assert (explorer.progress.value, explorer.progress.max) == (2, 4)
     explorer.step.value = 1
-    assert explorer.picture.value == to_png(explorer.draw_one(before[1]), SCALE)
+    assert explorer.picture.value == to_png(explorer.draw_state(before[1]), SCALE)
     go_on.set()
-    assert explorer.background.wait(10)
-    assert explorer.progress.layout.visibility == "hidden"
-
-
-def test_an_error_on_the_way_is_said_and_the_old_walk_stays(
-    model: Diffusion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    explorer = WalkExplorer(model)
-    picture = explorer.picture.value
-
-    def broken(n: int, **_: Any) -> Iterator[Any]:
-        yield explorer.states[0]
-        raise GenlabError("out of <memory>")
-
-    monkeypatch.setattr(model, "trajectory", broken)
-    explorer.dials["sampler"].value = "ddpm"
-    assert explorer.background.wait(10)
-    assert "out of &lt;memory&gt;" in explorer.message.value
-    assert explorer.picture.value == picture
-    assert explorer.progress.layout.visibility == "hidden"
-
-
-def test_an_error_at_the_call_is_said_as_well(model: Diffusion, monkeypatch: pytest.MonkeyPatch) -> None:
-    explorer = WalkExplorer(model)
-
-    def refusing(n: int, **_: Any) -> Iterator[Any]:
-        raise GenlabError("not today")
-
-    monkeypatch.setattr(model, "trajectory", refusing)
-    explorer.restart()
-    assert explorer.background.wait(10)
-    assert "not today" in explorer.message.value
+    assert explorer.progress.background.wait(10)
     assert explorer.progress.layout.visibility == "hidden"
 
 
 def test_what_does_not_walk_is_refused() -> None:
-    with pytest.raises(GenlabError, match=r"needs a model that walks: it lacks .*noise_level.*trajectory"):
+    with pytest.raises(GenlabError, match=r"lacks .*noise_level.*trajectory"):
         WalkExplorer(torch.nn.Linear(1, 1))  # type: ignore[arg-type]
 
 
@@ -169,7 +127,7 @@ def test_a_noise_level_that_fails_is_said(model: Diffusion, monkeypatch: pytest.
     assert f"ValueError: none at {explorer.states[1].t}" in explorer.message.value
     explorer.say("")
     explorer.restart()
-    assert explorer.background.wait(10)
+    assert explorer.progress.background.wait(10)
     assert "ValueError: none at" in explorer.message.value
     assert explorer.progress.layout.visibility == "hidden"
 
@@ -186,9 +144,28 @@ def test_a_listener_of_the_slider_may_begin_another_walk(model: Diffusion) -> No
 
     explorer.step.on_change(once_more)
     explorer.dials["num_inference_steps"].value = 7
-    first = explorer.background._thread
+    first = explorer.progress.background._thread
     assert first is not None
     first.join(10)
     assert not first.is_alive()
     assert again
     assert shows(explorer, walked(model, seed=5, num_inference_steps=7))
+
+
+@pytest.mark.parametrize("states", [0, 1])  # before the error: at the call, or on the way
+def test_an_error_is_said_and_the_old_walk_stays(
+    model: Diffusion, monkeypatch: pytest.MonkeyPatch, states: int
+) -> None:
+    explorer = WalkExplorer(model)
+    picture = explorer.picture.value
+
+    def broken(n: int, **_: Any) -> Iterator[Any]:
+        yield from explorer.states[:states]
+        raise GenlabError("out of <memory>")
+
+    monkeypatch.setattr(model, "trajectory", broken)
+    explorer.dials["sampler"].value = "ddpm"
+    assert explorer.progress.background.wait(10)
+    assert "out of &lt;memory&gt;" in explorer.message.value
+    assert explorer.picture.value == picture
+    assert explorer.progress.layout.visibility == "hidden"
