@@ -245,7 +245,7 @@ def evaluate(
 ) -> None:
     """How good a model is: distances to real images beside their floor, and whether it copies."""
     from genlab.commands.evaluate import evaluate, write_evaluation
-    from genlab.evaluation.report import as_text
+    from genlab.evaluation.report import report_text
 
     evaluation = evaluate(
         target,
@@ -257,7 +257,7 @@ def evaluate(
         data_root=data_root,
         out=out,
     )
-    typer.echo(as_text(evaluation.report))
+    typer.echo(report_text(evaluation.report))
     if out is not None:
         write_evaluation(evaluation, out)
         typer.echo(f"Wrote report.json, report.txt and closest.png to {out}.")
@@ -313,14 +313,14 @@ def compare(
     data_root: Annotated[Path | None, typer.Option(help="Folder to look for data in first.")] = None,
 ) -> None:
     """Compare models: train the three families alike (--seconds), or take finished runs."""
-    from genlab.commands.compare import as_text, compare, write_comparison
-    from genlab.commands.fair import FAIR, train_and_compare
+    from genlab.commands.compare import compare, comparison_text, write_comparison
+    from genlab.commands.fair import FAIR_CONFIGS, train_and_compare
 
     if seconds is not None:
         with _stopping_bench(out):
             comparison = train_and_compare(
                 out,
-                configs=config or FAIR,
+                configs=config or FAIR_CONFIGS,
                 dataset=dataset or "auto",
                 data_root=data_root,
                 seconds=seconds,
@@ -334,7 +334,7 @@ def compare(
         comparison = compare(runs, n=n, dataset=dataset, data_root=data_root, out=out)
     else:
         raise GenlabError("name finished runs, or say how long to train each family: --seconds 120")
-    typer.echo(as_text(comparison))
+    typer.echo(comparison_text(comparison))
     write_comparison(comparison, out)
     typer.echo(f"Wrote comparison.md, comparison.json and comparison.png to {out}.")
 

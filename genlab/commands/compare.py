@@ -38,7 +38,7 @@ from genlab.runs.display import say
 from genlab.runs.folder import CONFIG
 from genlab.zoo import Config
 
-WALKS = (2, 5, 10, 20)  # numbers of sampler steps that are tried
+STEP_COUNTS = (2, 5, 10, 20)  # of the sampler, that are tried
 
 
 @dataclass
@@ -59,8 +59,8 @@ class Measured:
     sampling: list[Point] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, eq=False)
+class ModelComparison:
     """All that was measured, of real images and of models.
 
     Attributes:
@@ -84,7 +84,7 @@ def compare(
     dataset: str | None = None,
     data_root: str | Path | None = None,
     out: Path | None = None,
-) -> Comparison:
+) -> ModelComparison:
     """Measure finished runs: ``genlab compare RUN RUN ...``.
 
     Args:
@@ -94,8 +94,11 @@ def compare(
         out: the folder that ``write_comparison`` will be given: made before minutes are spent on measuring.
 
     Raises:
-        GenlabError: no such run, runs of different data, or a folder that cannot be written to.
+        GenlabError: no list of runs, no such run, runs of different data, or a folder that cannot be
+            written to.
     """
+    if isinstance(runs, (str, Path)) or not runs:
+        raise GenlabError(f"runs should be a list of at least one run, ['my-vae', 'my-gan'], got {runs!r}")
     paths = distinct_runs(runs)
     trained_on = {data_of(path)[0]: path for path in paths}
     if dataset is None and len(trained_on) > 1:
@@ -106,7 +109,9 @@ def compare(
     test = load_dataset(train.name, "test", data_root or root)
     open_out(out)
     yardstick = make_yardstick(train, test, n, say=say)
-    return Comparison(yardstick, [measure_run(path, yardstick, row_names(paths)[path]) for path in paths])
+    return ModelComparison(
+        yardstick, [measure_run(path, yardstick, row_names(paths)[path]) for path in paths]
+    )
 
 
 def distinct_runs(runs: Sequence[str | Path]) -> list[Path]:
@@ -171,7 +176,7 @@ def add_training_point(
 
 def _sampling_points(model: str, family: Family, yardstick: Yardstick, seed: int) -> Iterator[Point]:
     n = min(QUICK, yardstick.reference.n)
-    walks: Sequence[int | None] = WALKS if isinstance(family, Walks) else (None,)
+    walks: Sequence[int | None] = STEP_COUNTS if isinstance(family, Walks) else (None,)
     for steps in walks:
         label = f"{steps} steps" if steps else ""
         started = perf_counter()
@@ -196,7 +201,7 @@ def rows_of(measured: Sequence[Measured]) -> list[Row]:
     return rows
 
 
-def as_json(comparison: Comparison) -> dict[str, Any]:
+def as_json(comparison: ModelComparison) -> dict[str, Any]:
     """Everything, as plain lists, dicts and numbers."""
     return {
         "floor": [asdict(figure) for figure in comparison.yardstick.floor.values()],
@@ -226,7 +231,7 @@ def measured_from_json(values: Mapping[str, Any]) -> Measured:
     )
 
 
-def as_markdown(comparison: Comparison) -> str:
+def as_markdown(comparison: ModelComparison) -> str:
     """The tables, the ranking by each judge-made figure, and what the figures mean."""
     reference, rows = comparison.yardstick.reference, comparison.rows
     judges, models = list(reference.judges), comparison.rows[1:]
@@ -246,7 +251,7 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def as_text(comparison: Comparison) -> str:
+def comparison_text(comparison: ModelComparison) -> str:
     """The figures of quality that fit a terminal, by each judge, and the order of the models by them."""
     parts = list(comparison.yardstick.notes)
     for judge in comparison.yardstick.reference.judges:
@@ -256,13 +261,13 @@ def as_text(comparison: Comparison) -> str:
     return "\n\n".join(parts if caveat is None else [*parts, caveat])
 
 
-def _orders(comparison: Comparison, names: Sequence[str]) -> list[str]:
+def _orders(comparison: ModelComparison, names: Sequence[str]) -> list[str]:
     """A line for each figure: its title, and the models from best to worst."""
     models, judges = comparison.rows[1:], list(comparison.yardstick.reference.judges)
     return [f"{KNOWN_METRICS[name].title}: {ranking(models, name, judges)}" for name in names]
 
 
-def write_comparison(comparison: Comparison, out: Path) -> None:
+def write_comparison(comparison: ModelComparison, out: Path) -> None:
     """Write comparison.md, comparison.json and comparison.png into a folder.
 
     Raises:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genlab.commands.compare import (
-    Comparison,
     Measured,
+    ModelComparison,
     add_training_point,
     distinct_runs,
     measure_finished,
@@ -37,7 +37,7 @@ from genlab.runs.folder import CONFIG, read_metrics, read_summary
 from genlab.training.loop import TrainingDiverged
 from genlab.zoo import Config, build, load_config
 
-FAIR = ("fair-vae", "fair-gan", "fair-diffusion")
+FAIR_CONFIGS = ("fair-vae", "fair-gan", "fair-diffusion")
 SHARES = (0.25, 0.5, 1.0)  # of the training time, after which the quality is measured
 TOLERANCE = 1.1  # the largest number of parameters over the smallest
 
@@ -45,14 +45,14 @@ TOLERANCE = 1.1  # the largest number of parameters over the smallest
 def train_and_compare(
     out: Path,
     *,
-    configs: Sequence[str] = FAIR,
+    configs: Sequence[str] = FAIR_CONFIGS,
     dataset: str = "auto",
     data_root: str | Path | None = None,
     seconds: float = 120,
     seeds: int = 3,
     n: int | None = None,
     also: Sequence[str | Path] = (),
-) -> Comparison:
+) -> ModelComparison:
     """Train each config with each seed for so long, and measure all; goes on where it was stopped.
 
     Args:
@@ -95,7 +95,7 @@ def train_and_compare(
     bench = {each.model for each in measured}
     for path, name in row_names(paths).items():
         measured.append(measure_run(path, yardstick, str(path) if name in bench else name))
-    return Comparison(yardstick, measured)
+    return ModelComparison(yardstick, measured)
 
 
 def check_parameters(sizes: Mapping[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""Real images as the judges see them: what generated ones are measured against, and the floor.
+"""The reference: features of real training and test images, and the floor that test images set.
 
 Generated images are compared with N training images, which is what a model learned from. The floor
 is what N test images get in their place: as good as new images can be, with this judge and this N.
@@ -20,7 +20,7 @@ QUERIES = 2000  # images whose nearest training images are searched for: enough 
 LEAST = 73  # images: without a tenth of them, as the jackknife goes, more than there are features
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reference:
     """Real images of one data set, chosen by a seed, and what each judge sees of them.
 
@@ -78,7 +78,7 @@ def make_reference(
     Raises:
         GenlabError: ``n`` is out of range.
     """
-    check_number(n, test)
+    check_set_size(n, test)
     # Not the seed itself: a caller who draws training images by the same one would get the same images.
     generator = torch.Generator().manual_seed(seed + 1_000_003)
     chosen = torch.randperm(len(train), generator=generator)[: min(n, len(train))]
@@ -104,7 +104,7 @@ def make_reference(
     )
 
 
-def check_number(n: int, test: Dataset) -> None:
+def check_set_size(n: int, test: Dataset) -> None:
     """Raise GenlabError where N images are too few for a covariance, or more than there are real ones."""
     if len(test) < LEAST:
         raise GenlabError(

@@ -1,4 +1,4 @@
-"""The figures of one model, for people and for programs."""
+"""The metrics by name, and the report: the values measured of one model, as text and as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -118,6 +118,7 @@ def printed(figure: Metric) -> str:
 
 
 Key = tuple[str, Kind | None]
+ROUNDING = 1e-6  # a Fréchet distance of at most this is 0: what is left is the rounding of square roots
 
 
 @dataclass(frozen=True)
@@ -168,17 +169,19 @@ def by_key(figures: Iterable[Metric]) -> dict[Key, Metric]:
 
 
 def with_ratio(figures: Mapping[Key, Metric], floor: Mapping[Key, Metric]) -> dict[Key, Metric]:
-    """The same, and before them each judge's Fréchet distance as a multiple of its floor."""
+    """The same, and before them each judge's Fréchet distance as a multiple of its floor.
+
+    There is none where the floor is 0, as it is where the test images are the training images.
+    """
     ratios: dict[Key, Metric] = {}
     for (name, judge), figure in figures.items():
-        if name == "frechet":
-            least = floor[name, judge].value
+        if name == "frechet" and (least := floor[name, judge].value) > ROUNDING:
             error = None if figure.error is None else figure.error / least
             ratios["frechet_ratio", judge] = Metric("frechet_ratio", figure.value / least, error, judge)
     return {**ratios, **figures}
 
 
-def as_text(report: Report) -> str:
+def report_text(report: Report) -> str:
     """A table for a terminal: a line per figure, a column per judge, and what real images get."""
     judges = list(dict.fromkeys(judge for _, judge in report.figures if judge is not None))
     rows = [("", *(f"{judge} judge" for judge in judges), "real images", "best")]

@@ -10,13 +10,13 @@ from PIL import Image
 
 import genlab.commands.compare
 from genlab.commands.compare import (
-    WALKS,
-    Comparison,
+    STEP_COUNTS,
     Measured,
+    ModelComparison,
     as_json,
     as_markdown,
-    as_text,
     compare,
+    comparison_text,
     measured_as_json,
     measured_from_json,
     row_names,
@@ -67,7 +67,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def comparison(runs: Sequence[Path], yardstick: Yardstick) -> Comparison:
+def comparison(runs: Sequence[Path], yardstick: Yardstick) -> ModelComparison:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("genlab.commands.compare.make_yardstick", lambda *_, **__: yardstick)
         return compare(runs, n=100)
@@ -76,7 +76,7 @@ def comparison(runs: Sequence[Path], yardstick: Yardstick) -> Comparison:
 # --- what comes out ---------------------------------------------------------------------------
 
 
-def test_seeds_are_one_row_with_a_standard_error(comparison: Comparison) -> None:
+def test_seeds_are_one_row_with_a_standard_error(comparison: ModelComparison) -> None:
     real, vae, walk = comparison.rows
     assert [real.name, vae.name, walk.name] == ["real test images", "vae", "walk"]
     assert [len(row.reports) for row in (real, vae, walk)] == [1, 2, 1]
@@ -91,15 +91,15 @@ def test_seeds_are_one_row_with_a_standard_error(comparison: Comparison) -> None
     assert ratio.value == 1
 
 
-def test_points_of_the_curves(comparison: Comparison) -> None:
+def test_points_of_the_curves(comparison: ModelComparison) -> None:
     vae, _, walk = comparison.measured
     assert [point.label for point in vae.sampling] == [""]
-    assert [point.label for point in walk.sampling] == [f"{n} steps" for n in WALKS]
+    assert [point.label for point in walk.sampling] == [f"{n} steps" for n in STEP_COUNTS]
     assert all(len(each.training) == 1 for each in comparison.measured)
     assert all(p.seconds > 0 and p.ratio > 1 for each in comparison.measured for p in each.sampling)
 
 
-def test_files(comparison: Comparison, tmp_path: Path) -> None:
+def test_files(comparison: ModelComparison, tmp_path: Path) -> None:
     write_comparison(comparison, tmp_path / "new" / "out")
     out = tmp_path / "new" / "out"
     assert {path.name for path in out.iterdir()} == {f"comparison.{end}" for end in ("md", "json", "png")}
@@ -122,8 +122,8 @@ def test_files(comparison: Comparison, tmp_path: Path) -> None:
             assert "| walk | " in table
 
 
-def test_the_terminal_gets_a_narrow_table_per_judge_and_the_order(comparison: Comparison) -> None:
-    parts = as_text(comparison).split("\n\n")
+def test_the_terminal_gets_a_narrow_table_per_judge_and_the_order(comparison: ModelComparison) -> None:
+    parts = comparison_text(comparison).split("\n\n")
     tables = [part.split("\n") for part in parts if part.startswith("Quality, by the ")]
     assert [table[0] for table in tables] == [f"Quality, by the {kind} judge" for kind in KINDS]
     for table in tables:
@@ -135,20 +135,20 @@ def test_the_terminal_gets_a_narrow_table_per_judge_and_the_order(comparison: Co
     assert len(order.split("\n")) == 5
 
 
-def test_a_model_trained_once_is_named_beside_the_order(comparison: Comparison) -> None:
-    for text in (as_markdown(comparison), as_text(comparison)):
+def test_a_model_trained_once_is_named_beside_the_order(comparison: ModelComparison) -> None:
+    for text in (as_markdown(comparison), comparison_text(comparison)):
         assert "Trained once: walk. Where they stand" in text
-    several = Comparison(comparison.yardstick, comparison.measured[:2])
-    assert "Trained once" not in as_markdown(several) + as_text(several)
+    several = ModelComparison(comparison.yardstick, comparison.measured[:2])
+    assert "Trained once" not in as_markdown(several) + comparison_text(several)
 
 
-def test_judges_that_guess_are_named(comparison: Comparison) -> None:
-    for text in (as_markdown(comparison), as_text(comparison)):
+def test_judges_that_guess_are_named(comparison: ModelComparison) -> None:
+    for text in (as_markdown(comparison), comparison_text(comparison)):
         for kind in KINDS:  # their features are random projections
             assert f"Warning: the {kind} judge is right on " in text
 
 
-def test_json_reads_back_equal(comparison: Comparison) -> None:
+def test_json_reads_back_equal(comparison: ModelComparison) -> None:
     every = [*comparison.measured, Measured("x", refused="NaN", training=[Point("x", "half", 1.5, 9.0)])]
     for measured in every:
         text = json.dumps(measured_as_json(measured), allow_nan=False)
@@ -238,9 +238,18 @@ def test_runs_of_different_data(runs: Sequence[Path], tmp_path: Path) -> None:
     assert len(compare([runs[0], other], n=100, dataset="digits").rows) == 3
 
 
-def test_no_such_run_and_no_such_folder(runs: Sequence[Path], comparison: Comparison, tmp_path: Path) -> None:
+def test_no_such_run_and_no_such_folder(
+    runs: Sequence[Path], comparison: ModelComparison, tmp_path: Path
+) -> None:
     with pytest.raises(GenlabError, match="there is no run"):
         compare([runs[0], tmp_path / "nowhere"], n=100)
     (tmp_path / "file").write_text("")
     with pytest.raises(GenlabError, match=r"^cannot write into .*file: File exists$"):
         write_comparison(comparison, tmp_path / "file")
+
+
+@pytest.mark.parametrize("runs", [[], "my-vae", Path("my-vae")])
+def test_runs_are_a_list_of_at_least_one(runs: list[str]) -> None:
+    with pytest.raises(GenlabError, match="runs") as caught:
+        compare(runs)
+    assert "\n" not in str(caught.value)

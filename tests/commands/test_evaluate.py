@@ -30,7 +30,7 @@ from genlab.commands.train import fit
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.measure import Yardstick
-from genlab.evaluation.report import KNOWN_METRICS, as_text, report_from_json
+from genlab.evaluation.report import KNOWN_METRICS, report_from_json, report_text
 from genlab.family import count_parameters
 from genlab.runs.folder import SUMMARY
 from genlab.zoo import build, load_config
@@ -79,7 +79,7 @@ def test_a_run_from_end_to_end(folder: Path, tmp_path: Path) -> None:
         "report.json", "report.txt", "closest.png",
     }  # fmt: skip
     assert report_from_json(json.loads((tmp_path / "new" / "out" / "report.json").read_text())) == report
-    assert (tmp_path / "new" / "out" / "report.txt").read_text("utf-8") == as_text(report) + "\n"
+    assert (tmp_path / "new" / "out" / "report.txt").read_text("utf-8") == report_text(report) + "\n"
     assert Image.open(tmp_path / "new" / "out" / "closest.png").size == (2 * (12 * 30 - 2), 2 * (6 * 30 - 2))
 
 

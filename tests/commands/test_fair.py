@@ -11,8 +11,8 @@ import torch
 import yaml
 
 import genlab.commands.fair
-from genlab.commands.compare import Comparison, as_json, write_comparison
-from genlab.commands.fair import FAIR, check_parameters, train_and_compare
+from genlab.commands.compare import ModelComparison, as_json, write_comparison
+from genlab.commands.fair import FAIR_CONFIGS, check_parameters, train_and_compare
 from genlab.commands.find import list_runs
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.files import find_card
@@ -66,12 +66,12 @@ def config(folder: Path, name: str, width: int = 8, **model: object) -> str:
     return str(folder / f"{name}.yaml")
 
 
-def bench(out: Path, configs: Sequence[str], **options: Any) -> Comparison:
+def bench(out: Path, configs: Sequence[str], **options: Any) -> ModelComparison:
     settings: dict[str, Any] = {"dataset": "digits", "seconds": SECONDS, "seeds": 1, "n": 100}
     return train_and_compare(out, configs=configs, **settings | options)
 
 
-Bench = tuple[Path, Comparison]
+Bench = tuple[Path, ModelComparison]
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_models_of_different_size(configs: list[str], tmp_path: Path) -> None:
 
 
 def test_the_three_families_of_the_package_are_alike() -> None:
-    check_parameters({name: count_parameters(build(load_config(name)).networks) for name in FAIR})
+    check_parameters({name: count_parameters(build(load_config(name)).networks) for name in FAIR_CONFIGS})
 
 
 def test_two_configs_of_one_name(configs: list[str], tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from genlab.evaluation.reference import Reference, make_reference
 class Glance(Judge):
     """A judge whose features are random projections: enough for every figure, and quick."""
 
-    def build_body(self) -> nn.Module:
-        return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, FEATURES))
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__(nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, FEATURES)), num_classes)
 
 
 def glances(num_classes: int = 10) -> dict[Kind, Judge]:

@@ -123,12 +123,8 @@ def test_copies_are_caught_and_not_by_the_frechet_distance(
 def test_labels_and_missing_classes(reference: Reference) -> None:
     """By a judge whose answer is the image's top left pixel."""
 
-    class Knows(Judge):
-        def build_body(self) -> torch.nn.Module:
-            return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 64))
-
     images = torch.rand(100, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    judge = Knows().eval()
+    judge = Judge(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 64))).eval()
     answers = judge(images * 2 - 1).argmax(1)
     knowing = replace(reference, judges={"plain": judge})
     found = figures(images, knowing, answers)

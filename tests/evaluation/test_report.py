@@ -13,10 +13,10 @@ from genlab.evaluation.report import (
     Key,
     Metric,
     Report,
-    as_text,
     by_key,
     printed,
     report_from_json,
+    report_text,
     with_ratio,
 )
 
@@ -62,7 +62,7 @@ def test_json_reads_back_equal(report: Report) -> None:
 
 
 def test_text_has_a_line_for_every_figure(report: Report) -> None:
-    head, empty, columns, *lines = as_text(report).split("\n")
+    head, empty, columns, *lines = report_text(report).split("\n")
     assert head == "my-vae: 10,000 images, seed 3, against 10,000 of mnist"
     assert empty == ""
     assert columns.split() == ["plain", "judge", "residual", "judge", "real", "images", "best"]
@@ -79,14 +79,14 @@ def test_text_has_a_line_for_every_figure(report: Report) -> None:
 
 def test_notes_come_last_and_older_files_have_none(report: Report) -> None:
     noted = replace(report, notes=("Warning: a judge that guesses",))
-    assert as_text(noted) == as_text(report) + "\n\nWarning: a judge that guesses"
+    assert report_text(noted) == report_text(report) + "\n\nWarning: a judge that guesses"
     assert report_from_json(json.loads(json.dumps(noted.as_json()))) == noted
     older = {key: value for key, value in report.as_json().items() if key != "notes"}
     assert report_from_json(older) == report
 
 
 def test_text_is_narrow_and_its_columns_are_straight(report: Report) -> None:
-    _, _, columns, *lines = as_text(report).split("\n")
+    _, _, columns, *lines = report_text(report).split("\n")
     assert max(map(len, lines)) < 100
     assert all(line == line.rstrip() and line.isprintable() for line in lines)
     for title in ("plain judge", "residual judge", "real images", "best"):
@@ -97,12 +97,12 @@ def test_text_is_narrow_and_its_columns_are_straight(report: Report) -> None:
 @pytest.mark.parametrize("kinds", [("plain",), ("residual",)])
 def test_text_of_fewer_judges(kinds: tuple[Kind, ...], report: Report) -> None:
     figures = {key: figure for key, figure in report.figures.items() if key[1] in (None, *kinds)}
-    text = as_text(Report("x", "digits", 100, 0, figures, {}))
+    text = report_text(Report("x", "digits", 100, 0, figures, {}))
     assert len(text.split("\n")) == 3 + len({name for name, _ in figures})
     assert text.count(" judge") == len(kinds)
 
 
 def test_everything_measured_of_real_images_fits_a_terminal(yardstick: Yardstick) -> None:
-    lines = as_text(Report("real", "digits", 100, 0, yardstick.floor, yardstick.floor)).split("\n")
+    lines = report_text(Report("real", "digits", 100, 0, yardstick.floor, yardstick.floor)).split("\n")
     assert max(map(len, lines)) <= 100
     assert len(lines) == 3 + len({name for name, _ in yardstick.floor})

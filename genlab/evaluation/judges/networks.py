@@ -5,6 +5,7 @@ not for the other is no result. Both are trained on real images only and have ne
 one before they judge it.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch.nn.functional as F
@@ -18,17 +19,14 @@ class Judge(nn.Module):
     """A classifier whose last hidden layer is the space in which images are compared.
 
     Args:
+        body: the layers from an image (N, 1, 28, 28) to its features (N, 64).
         num_classes: how many classes.
     """
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, body: nn.Module, num_classes: int = 10) -> None:
         super().__init__()
-        self.body = self.build_body()
+        self.body = body
         self.head = nn.Linear(FEATURES, num_classes)
-
-    def build_body(self) -> nn.Module:
-        """The layers from an image (N, 1, 28, 28) to its features (N, 64)."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, 28, 28) in [-1, 1] to logits (N, num_classes)."""
@@ -45,38 +43,29 @@ def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequ
     )
 
 
-class PlainJudge(Judge):
+def plain_judge(num_classes: int = 10) -> Judge:
     """Convolutions and pooling down to 7x7, then one hidden layer that sees where things are."""
-
-    def build_body(self) -> nn.Module:
-        """See ``Judge``."""
-        return nn.Sequential(
-            convolution(1, 16),
-            nn.MaxPool2d(2),
-            convolution(16, 32),
-            convolution(32, 32),
-            nn.MaxPool2d(2),
-            convolution(32, 64),
-            convolution(64, 64),
-            nn.Flatten(),
-            nn.Linear(64 * 7 * 7, FEATURES),
-            nn.ReLU(),
-        )
+    body = nn.Sequential(
+        convolution(1, 16),
+        nn.MaxPool2d(2),
+        convolution(16, 32),
+        convolution(32, 32),
+        nn.MaxPool2d(2),
+        convolution(32, 64),
+        convolution(64, 64),
+        nn.Flatten(),
+        nn.Linear(64 * 7 * 7, FEATURES),
+        nn.ReLU(),
+    )
+    return Judge(body, num_classes)
 
 
-class ResidualJudge(Judge):
+def residual_judge(num_classes: int = 10) -> Judge:
     """Residual blocks with strides, then the mean over all places (He et al. 2016, arXiv:1512.03385)."""
-
-    def build_body(self) -> nn.Module:
-        """See ``Judge``."""
-        return nn.Sequential(
-            convolution(1, 16),
-            Residual(16, 32),
-            Residual(32, 64),
-            Residual(64, FEATURES),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-        )
+    blocks = [Residual(16, 32), Residual(32, 64), Residual(64, FEATURES)]
+    return Judge(
+        nn.Sequential(convolution(1, 16), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()), num_classes
+    )
 
 
 class Residual(nn.Module):
@@ -94,4 +83,4 @@ class Residual(nn.Module):
         return F.relu(self.norm(self.second(self.first(x))) + self.shortcut(x))
 
 
-JUDGES: dict[Kind, type[Judge]] = {"plain": PlainJudge, "residual": ResidualJudge}
+JUDGES: dict[Kind, Callable[[int], Judge]] = {"plain": plain_judge, "residual": residual_judge}

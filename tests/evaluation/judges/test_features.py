@@ -6,11 +6,11 @@ import torch
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import check_measurable, look
-from genlab.evaluation.judges.networks import FEATURES, PlainJudge
+from genlab.evaluation.judges.networks import FEATURES, plain_judge
 
 
 def test_bytes_and_floats_of_the_same_images_are_seen_alike(dataset: Dataset) -> None:
-    judge = PlainJudge().eval()
+    judge = plain_judge().eval()
     as_bytes, as_floats = look(judge, dataset.images), look(judge, dataset.images / 255)
     assert as_bytes.features.shape == (40, FEATURES)
     torch.testing.assert_close(as_bytes.features, as_floats.features, rtol=1e-4, atol=1e-5)
@@ -19,7 +19,7 @@ def test_bytes_and_floats_of_the_same_images_are_seen_alike(dataset: Dataset) ->
 
 
 def test_answers_are_the_largest_of_the_judges_own_logits(dataset: Dataset) -> None:
-    judge = PlainJudge().eval()
+    judge = plain_judge().eval()
     expected = judge(dataset.images / 255 * 2 - 1).argmax(1)
     assert torch.equal(look(judge, dataset.images).answers, expected)
 
@@ -27,7 +27,7 @@ def test_answers_are_the_largest_of_the_judges_own_logits(dataset: Dataset) -> N
 def test_batches_make_no_difference_and_are_counted(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge, sizes = PlainJudge().eval(), list[int]()
+    judge, sizes = plain_judge().eval(), list[int]()
     whole = look(judge, dataset.images)
     monkeypatch.setattr("genlab.evaluation.judges.features.BATCH", 16)
     parts = look(judge, dataset.images, each_batch=sizes.append)

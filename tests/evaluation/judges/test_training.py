@@ -8,7 +8,7 @@ import torch
 
 from genlab.data import Dataset
 from genlab.evaluation.judges.features import look
-from genlab.evaluation.judges.networks import Judge, PlainJudge
+from genlab.evaluation.judges.networks import Judge, plain_judge
 from genlab.evaluation.judges.training import default_steps, moved, train_judge
 from genlab.evaluation.metrics.classes import conditional_accuracy
 from tests.evaluation.conftest import Glance
@@ -89,7 +89,7 @@ def test_ink_is_kept_but_for_the_scale_and_stays_near_the_middle() -> None:
 def test_a_judge_learns_the_digits(digits: Digits) -> None:
     train, test = digits
     torch.manual_seed(0)
-    judge = PlainJudge()
+    judge = plain_judge()
     losses = list(train_judge(judge, train, steps=25, batch_size=48))
     assert len(losses) == 25
     assert losses[-1] < losses[0]
