@@ -83,4 +83,4 @@ class Residual(nn.Module):
         return F.relu(self.norm(self.second(self.first(x))) + self.shortcut(x))
 
 
-JUDGES: dict[Kind, Callable[[int], Judge]] = {"plain": plain_judge, "residual": residual_judge}
+JUDGES: dict[Kind, Callable[..., Judge]] = {"plain": plain_judge, "residual": residual_judge}
