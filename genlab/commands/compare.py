@@ -38,7 +38,7 @@ from genlab.runs.display import say
 from genlab.runs.folder import CONFIG
 from genlab.zoo import Config
 
-STEP_COUNTS = (2, 5, 10, 20)  # numbers of sampler steps that are tried
+STEP_COUNTS = (2, 5, 10, 20)  # of the sampler, that are tried
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Measured:
     sampling: list[Point] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelComparison:
     """All that was measured, of real images and of models.
 
@@ -94,10 +94,11 @@ def compare(
         out: the folder that ``write_comparison`` will be given: made before minutes are spent on measuring.
 
     Raises:
-        GenlabError: no such run, runs of different data, or a folder that cannot be written to.
+        GenlabError: no list of runs, no such run, runs of different data, or a folder that cannot be
+            written to.
     """
-    if isinstance(runs, str | Path) or not runs:
-        raise GenlabError(f'compare needs a list of runs, ["my-vae", "my-gan"] say, got {runs!r}')
+    if isinstance(runs, (str, Path)) or not runs:
+        raise GenlabError(f"runs should be a list of at least one run, ['my-vae', 'my-gan'], got {runs!r}")
     paths = distinct_runs(runs)
     trained_on = {data_of(path)[0]: path for path in paths}
     if dataset is None and len(trained_on) > 1:

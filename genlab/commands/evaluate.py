@@ -15,7 +15,7 @@ from genlab import plots
 from genlab.commands.find import find_run
 from genlab.commands.sample import load, sample_in_batches
 from genlab.config import read_settings
-from genlab.data import Dataset, load_dataset, to_unit
+from genlab.data import IMAGE_SHAPE, Dataset, load_dataset, to_unit
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import check_measurable
 from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
@@ -34,7 +34,7 @@ EVALUATION, REPORT = "evaluation", "report.json"  # where a run keeps what was m
 NATS_IMAGES = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """A model's report, and what it is of.
 
@@ -240,7 +240,7 @@ def read_images(path: Path) -> Tensor:
         raise GenlabError(f"{path} holds {array.dtype} numbers: images are uint8, or float in [0, 1]")
     if array.ndim == 3:
         array = array[:, None]
-    if array.ndim != 4 or array.shape[1:] != (1, 28, 28):
+    if array.ndim != 4 or array.shape[1:] != IMAGE_SHAPE:
         raise GenlabError(f"{path} is of shape {array.shape}: images are (N, 28, 28)")
     with np.errstate(over="ignore"):  # infinities are refused as such
         return torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.float32))

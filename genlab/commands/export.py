@@ -15,15 +15,7 @@ from genlab.errors import GenlabError
 from genlab.files import rename_folder, write_aside, writing
 from genlab.runs.checkpoint import newest, weights_only
 from genlab.runs.display import say
-from genlab.runs.folder import (
-    CHECKPOINTS,
-    CONFIG,
-    METRICS,
-    SHEET,
-    SUMMARY,
-    read_metrics,
-    read_summary,
-)
+from genlab.runs.folder import CHECKPOINTS, CONFIG, METRICS, SHEET, SUMMARY, read_metrics, read_summary
 from genlab.training.loop import Step
 
 MOST_LINES = 400  # of a loss history: enough for a curve as wide as a page

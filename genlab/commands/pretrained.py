@@ -20,12 +20,9 @@ from genlab.evaluation.report import Metric, Report, by_key
 from genlab.evaluation.table import Row
 from genlab.family import Family
 from genlab.files import size_in_bytes
-from genlab.runs.folder import (
-    find_runs,
-    read_summary,
-)
+from genlab.runs.folder import find_runs, read_summary
 
-FAIR_RESULTS = SHIPPED_MODELS / "fair"  # the comparison.json of the fair bench, by data set
+FAIR_BENCHES = SHIPPED_MODELS / "fair"  # the comparison.json of the fair bench, by data set
 
 
 def pretrained_names() -> list[str]:
@@ -81,13 +78,13 @@ def fair_bench(dataset: str) -> list[Row]:
     Raises:
         GenlabError: it was not measured on this data.
     """
-    known = sorted(file.stem for file in FAIR_RESULTS.glob("*.json"))
+    known = sorted(file.stem for file in FAIR_BENCHES.glob("*.json"))
     if dataset not in known:
         raise GenlabError(
             f"no fair bench of {dataset!r} comes with genlab: {did_you_mean(dataset, known)}, or make one: "
             f"genlab compare --seconds 120 --dataset {dataset}"
         )
-    values = json.loads((FAIR_RESULTS / f"{dataset}.json").read_text("utf-8"))
+    values = json.loads((FAIR_BENCHES / f"{dataset}.json").read_text("utf-8"))
     measured = [measured_from_json(each) for each in values["measured"]]
     floor = by_key(Metric(**figure) for figure in values["floor"])
     n = next(each.report.n for each in measured if each.report is not None)

@@ -1,4 +1,4 @@
-"""What may be wrong with a generator, done to real images, by degrees (notebook 04).
+"""Corruptions of real images, by degrees: known flaws of generators (notebook 04).
 
 A figure that is to be trusted must get worse when the images do. Each function here makes one known
 flaw, from none at level 0 to all of it at level 1, and keeps number, shape and range of the images.
@@ -21,7 +21,7 @@ def add_noise(images: Tensor, level: float, generator: torch.Generator) -> Tenso
         generator: decides all that is random; here and below.
 
     Raises:
-        GenlabError: other images or another level; here and below.
+        GenlabError: images or a level outside [0, 1]; here and below.
     """
     _check(images, level)
     return (images + level * torch.randn(images.shape, generator=generator)).clamp(0, 1)
@@ -48,8 +48,6 @@ def drop_classes(images: Tensor, labels: Tensor, level: float, generator: torch.
         generator: as above.
     """
     _check(images, level)
-    if labels.shape != images.shape[:1]:
-        raise GenlabError(f"{tuple(labels.shape)} labels do not belong to {len(images)} images")
     classes = labels.unique()
     dropped = min(round(level * len(classes)), len(classes) - 1)
     lost = torch.isin(labels, classes[len(classes) - dropped :])
@@ -81,10 +79,6 @@ def memorise(images: Tensor, training: Tensor, level: float, generator: torch.Ge
     """
     _check(images, level)
     copies = round(level * len(images))
-    if training.shape[1:] != images.shape[1:] or len(training) < copies:
-        raise GenlabError(
-            f"training should be at least {copies} images like the others, got {tuple(training.shape)}"
-        )
     copied = training[torch.randperm(len(training), generator=generator)[:copies]]
     result = images.clone()
     places = torch.randperm(len(images), generator=generator)[:copies]
@@ -93,9 +87,7 @@ def memorise(images: Tensor, training: Tensor, level: float, generator: torch.Ge
 
 
 def _check(images: Tensor, level: float) -> None:
-    if images.ndim != 4 or images.shape[1:] != (1, 28, 28) or not images.is_floating_point():
-        raise GenlabError(f"images should be float (N, 1, 28, 28), got {images.dtype} {tuple(images.shape)}")
-    if not ((images >= 0) & (images <= 1)).all():
-        raise GenlabError("images should be in [0, 1]")
+    if not (images.is_floating_point() and ((images >= 0) & (images <= 1)).all()):
+        raise GenlabError("images should be float in [0, 1]")
     if not 0 <= level <= 1:
         raise GenlabError(f"level should be in [0, 1], got {level}")

@@ -17,6 +17,7 @@ from genlab.evaluation.judges.features import check_measurable, look
 from genlab.evaluation.judges.networks import Kind
 from genlab.evaluation.metrics.frechet import frechet_distance
 from genlab.evaluation.reference import Reference
+from genlab.evaluation.report import ROUNDING
 
 QUICK = 500  # images for a point of a curve
 
@@ -42,13 +43,13 @@ def frechet_ratio(images: Tensor, reference: Reference) -> float:
     """Fréchet distance over that of as many real test images, by the first judge alone: 1 is perfect.
 
     Raises:
-        GenlabError: images that nothing can be computed from, or too few for a covariance.
+        GenlabError: images that nothing can be computed from, too few for a covariance, or a floor of 0.
     """
     check_measurable(images)
     real = reference.training[reference.first].features
     floor = frechet_distance(reference.test_seen[: len(images)], real)
-    if not floor > 0:
-        raise GenlabError("the floor is 0, as the test images are training images: it has no multiple")
+    if floor <= ROUNDING:
+        raise GenlabError("Fréchet / floor is undefined: the test images are the training images")
     return frechet_distance(look(reference.judges[reference.first], images).features, real) / floor
 
 

@@ -1,4 +1,4 @@
-"""All figures of a set of generated images, one after the other."""
+"""Measure generated images: every metric, by every judge, beside what real test images get."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,23 +6,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.data import Dataset, shared_images
+from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import Seen, check_measurable, look
 from genlab.evaluation.judges.find import doubt_about, judges_for
 from genlab.evaluation.judges.networks import FEATURES, Judge, Kind
-from genlab.evaluation.metrics.classes import (
+from genlab.evaluation.metrics import (
     class_shares,
     classes_drawn,
     conditional_accuracy,
+    frechet_distance,
+    frechet_without_bias,
     histogram_distance,
+    jackknife_error,
+    kernel_distance,
+    manifold,
+    nearest,
+    two_sample_test,
 )
-from genlab.evaluation.metrics.frechet import frechet_distance, frechet_without_bias
-from genlab.evaluation.metrics.jackknife import jackknife_error
-from genlab.evaluation.metrics.kernel import kernel_distance
-from genlab.evaluation.metrics.memorisation import memorisation, nearest
-from genlab.evaluation.metrics.precision_recall import manifold
-from genlab.evaluation.metrics.two_sample import two_sample_test
+from genlab.evaluation.metrics.memorisation import memorisation
 from genlab.evaluation.reference import QUERIES, Reference, check_set_size, looks_needed, make_reference
 from genlab.evaluation.report import Key, Metric, Report, by_key, with_ratio
 from genlab.progress import bar
@@ -39,13 +41,17 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
         labels: int64 (N,), the classes that were asked for, where the model takes any.
 
     Raises:
-        GenlabError: images that nothing can be computed from (``look.check_measurable``), or another number
-            of them than the reference has.
+        GenlabError: images that nothing can be computed from (``features.check_measurable``), or another
+            number of images or of labels than the reference has.
     """
     check_measurable(images)
     if len(images) != reference.n:
         raise GenlabError(
             f"{len(images):,} images against a reference of {reference.n:,}: the floor would be another one"
+        )
+    if labels is not None and labels.shape != images.shape[:1]:
+        raise GenlabError(
+            f"labels should be one for each of {len(images):,} images, got {tuple(labels.shape)}"
         )
     for kind, judge in reference.judges.items():
         seen = look(judge, images)
@@ -119,7 +125,7 @@ def _share_error(share: float, n: int) -> float:
     return float(torch.tensor(share * (1 - share) / n).sqrt())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Yardstick:
     """What models of one data set are measured with.
 
@@ -140,21 +146,26 @@ class Yardstick:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is wrong with the test images or the judges: copies of training images, judges that guess."""
-        train, test = self.reference.train, self.reference.test
-        shared = shared_images(train, test)
-        copies: tuple[str, ...] = ()
-        if shared > len(test) / 100:
-            copies = (
-                f"Warning: {shared:,} of the {len(test):,} test images of {test.name} are training images: "
-                "the floor is too low, and nothing here says how new images fare; test on others",
-            )
+        """Warnings: a judge that hardly beats guessing; a test set that holds training images."""
         labels = self.reference.test.labels[self.reference.held_out]
         doubts = (
             doubt_about(kind, self.floor["class_accuracy", kind].value, labels)
             for kind in self.reference.judges
         )
-        return (*copies, *(doubt for doubt in doubts if doubt is not None))
+        return (*(doubt for doubt in doubts if doubt is not None), *self._about_copies())
+
+    def _about_copies(self) -> Iterator[str]:
+        """Published data hold a few copies too; from a tenth on, the floor is not that of new images."""
+        distances = self.reference.test_pixels.distances[:, 0]
+        copies = int((distances == 0).sum())
+        if copies >= len(distances) / 10:
+            yield (
+                f"Warning: {copies:,} of {len(distances):,} test images are training images too, so new "
+                "images cannot reach the floor: take them out of the test set"
+            )
+        for kind in self.reference.judges:
+            if ("frechet_ratio", kind) not in self.floor:
+                yield f"Fréchet / floor is undefined for the {kind} judge: its floor is 0"
 
 
 def make_yardstick(

@@ -1,4 +1,4 @@
-"""Real images as the judges see them: what generated ones are measured against, and the floor.
+"""The reference: features of real training and test images, and the floor that test images set.
 
 Generated images are compared with N training images, which is what a model learned from. The floor
 is what N test images get in their place: as good as new images can be, with this judge and this N.

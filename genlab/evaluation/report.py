@@ -1,4 +1,4 @@
-"""The figures of one model, for people and for programs."""
+"""The metrics by name, and the report: the values measured of one model, as text and as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -118,6 +118,7 @@ def printed(figure: Metric) -> str:
 
 
 Key = tuple[str, Kind | None]
+ROUNDING = 1e-6  # a Fréchet distance of at most this is 0: what is left is the rounding of square roots
 
 
 @dataclass(frozen=True)
@@ -170,12 +171,11 @@ def by_key(figures: Iterable[Metric]) -> dict[Key, Metric]:
 def with_ratio(figures: Mapping[Key, Metric], floor: Mapping[Key, Metric]) -> dict[Key, Metric]:
     """The same, and before them each judge's Fréchet distance as a multiple of its floor.
 
-    There is no such multiple where the floor is 0: test images that are the training images.
+    There is none where the floor is 0, as it is where the test images are the training images.
     """
     ratios: dict[Key, Metric] = {}
     for (name, judge), figure in figures.items():
-        if name == "frechet" and floor[name, judge].value > 0:
-            least = floor[name, judge].value
+        if name == "frechet" and (least := floor[name, judge].value) > ROUNDING:
             error = None if figure.error is None else figure.error / least
             ratios["frechet_ratio", judge] = Metric("frechet_ratio", figure.value / least, error, judge)
     return {**ratios, **figures}

@@ -66,21 +66,6 @@ def test_refuses_other_levels(corrupt: Corruption, level: float, images: torch.T
         corrupt(images, level, generator())
 
 
-@pytest.mark.parametrize("corrupt", CORRUPTIONS.values(), ids=CORRUPTIONS)
-@pytest.mark.parametrize(
-    ("wrong", "says"),
-    [
-        (torch.zeros(N, 1, 28, 28, dtype=torch.uint8), "float"),
-        (torch.zeros(N, 28, 28), r"\(N, 1, 28, 28\)"),
-        (torch.full((N, 1, 28, 28), -1.0), r"in \[0, 1\]"),
-        (torch.full((N, 1, 28, 28), torch.nan), r"in \[0, 1\]"),
-    ],
-)
-def test_refuses_other_images(corrupt: Corruption, wrong: torch.Tensor, says: str) -> None:
-    with pytest.raises(GenlabError, match=says):
-        corrupt(wrong, 0.5, generator())
-
-
 def test_noise_has_the_standard_deviation_asked_for() -> None:
     grey = torch.full((50, 1, 28, 28), 0.5)
     noisy = add_noise(grey, 0.1, generator())  # five deviations from either end: nothing is clipped
@@ -133,12 +118,3 @@ def test_training_images_may_be_bytes(images: torch.Tensor) -> None:
     as_bytes = (TRAINING * 255).round().to(torch.uint8)
     expected = memorise(images, as_bytes.float() / 255, 0.5, generator())
     assert torch.equal(memorise(images, as_bytes, 0.5, generator()), expected)
-
-
-def test_refuses_labels_and_training_images_that_do_not_fit(images: torch.Tensor) -> None:
-    with pytest.raises(GenlabError, match="labels do not belong"):
-        drop_classes(images, LABELS[1:], 0.5, generator())
-    with pytest.raises(GenlabError, match="at least 100 images"):
-        memorise(images, TRAINING[:99], 0.5, generator())
-    with pytest.raises(GenlabError, match="like"):
-        memorise(images, TRAINING[:, 0], 0.5, generator())

@@ -7,10 +7,10 @@ import torch
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
+from genlab.evaluation.curves import frechet_ratio
 from genlab.evaluation.judges.networks import Judge, Kind
 from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
-from genlab.evaluation.report import Metric, report_text, with_ratio
-from tests.evaluation.conftest import glances
+from genlab.evaluation.report import Metric, report_text
 
 Digits = tuple[Dataset, Dataset]
 
@@ -92,12 +92,25 @@ def test_bars_reach_their_ends(
     assert figures.startswith("figures of real images: 100%")
 
 
-def test_a_test_set_that_is_the_training_set_is_said_so(digits: Digits) -> None:
-    _, test = digits
-    yardstick = make_yardstick(test, test, 100, judges=glances())
-    assert any("360 of the 360" in note for note in yardstick.notes)
-    # Compared with themselves, a hundred images have a floor of 0, and nothing is divided by it.
-    floor = yardstick.floor
-    zero = {key: replace(floor[key], value=0.0) for key in floor if key[0] != "frechet_ratio"}
-    assert with_ratio(zero, zero) == zero
-    report_text(replace(yardstick.real, figures=zero, floor=zero))
+def test_a_test_set_of_training_images(digits: Digits, judges: dict[Kind, Judge]) -> None:
+    """A beginner's copy: the floor is 0, so there is no ratio, and the notes say why."""
+    train, test = digits
+    copies = replace(test, images=train.images[:100], labels=train.labels[:100])
+    same = replace(train, images=copies.images, labels=copies.labels)
+    yardstick = make_yardstick(same, copies, judges=judges)
+    images = torch.rand(100, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    report = report_on(images, yardstick, name="noise")
+    assert not {"frechet_ratio"} & {name for name, _ in [*report.figures, *report.floor]}
+    assert report.figures["frechet", "plain"].value > 0
+    assert "100 of 100 test images" in report.notes[-3]
+    assert "undefined" in report.notes[-1]
+    assert "undefined" in report_text(report)
+    with pytest.raises(GenlabError, match="undefined"):
+        frechet_ratio(images, yardstick.reference)
+
+
+def test_records_of_tensors_compare_by_identity(yardstick: Yardstick) -> None:
+    reference = yardstick.reference
+    for record in (yardstick, reference, reference.test_pixels, reference.training["plain"]):
+        assert record == record
+        assert record != replace(record)

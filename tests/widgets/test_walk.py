@@ -15,7 +15,7 @@ from genlab.widgets.panel import SCALE
 
 @pytest.fixture
 def model(models: dict[str, Any]) -> Diffusion:
-    return models["diffusion"]  # type: ignore[no-any-return]
+    return models["diffusion"]
 
 
 def walked(model: Diffusion, n: int = 10, seed: int = 0, **settings: Any) -> list[torch.Tensor]:

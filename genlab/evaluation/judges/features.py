@@ -1,6 +1,6 @@
-"""What a judge sees of images: features and answers. And what is refused before it looks.
+"""Features and predicted classes of images, from a judge (a small classifier).
 
-A judge answers whatever it is given, also to images in the wrong range: so that is checked first.
+A classifier answers whatever it is given, also to images in the wrong range: so that is checked first.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ BATCH = 250  # larger ones fall out of the processor's cache and take longer
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a judge saw.
+    """Features and predicted classes of images.
 
     Attributes:
         features: float32, (N, 64).
-        answers: int64, (N,), the class that it takes each image for.
+        answers: int64, (N,), the most probable class of each image.
     """
 
     features: Tensor
@@ -31,12 +31,12 @@ class Seen:
 
 @torch.no_grad()
 def look(judge: Judge, images: Tensor, *, each_batch: Callable[[int], object] = lambda size: None) -> Seen:
-    """Show images to a judge.
+    """Features and predicted classes of images.
 
     Args:
         judge: in eval mode.
         images: uint8, or float in [0, 1], (N, 1, 28, 28).
-        each_batch: told how many images were looked at, after each batch: for a progress bar.
+        each_batch: called with the size of each batch: for a progress bar.
     """
     judge = judge.to(memory_format=torch.channels_last)  # twice as fast on a CPU, the same numbers
     features, answers = [], []

@@ -33,11 +33,11 @@ def judges_for(
     Args:
         train, test: the two splits, whole.
         steps: train only so many where one has to be trained, and keep nothing: for a quick look.
-        say: is told what each is and how often it is right; before any training, what will be trained
-            and where it is kept.
+        say: called with a line about each judge and its accuracy; before any training, with what will be
+            trained and where it is kept.
 
     Raises:
-        GenlabError: as ``judge_files.find_judge``.
+        GenlabError: as ``files.find_judge``.
     """
     judges: dict[Kind, Judge] = {}
     missing = [kind for kind in JUDGES if find_card(train, kind) is None]
@@ -91,7 +91,7 @@ def make_judge(
         kind: ``plain`` or ``residual``.
         train, test: the two splits, whole.
         folder: where to keep it; ``data/judges`` if left out.
-        steps: of training; ``judge_training.default_steps`` if left out.
+        steps: of training; ``training.default_steps`` if left out.
         seed: initial weights, order and augmentation; each kind has its own if left out.
 
     Raises:
@@ -102,16 +102,7 @@ def make_judge(
     steps = default_steps(train) if steps is None else steps
     seed = SEEDS[kind] if seed is None else seed
     judge, right = train_new(kind, train, test, steps=steps, seed=seed)
-    card = keep_judge(
-        judge,
-        folder,
-        kind=kind,
-        dataset=train,
-        seed=seed,
-        steps=steps,
-        accuracy=right,
-    )
-    return judge, card
+    return judge, keep_judge(judge, folder, kind=kind, dataset=train, seed=seed, steps=steps, accuracy=right)
 
 
 def train_new(

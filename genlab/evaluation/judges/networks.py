@@ -61,15 +61,10 @@ def plain_judge(num_classes: int = 10) -> Judge:
 
 def residual_judge(num_classes: int = 10) -> Judge:
     """Residual blocks with strides, then the mean over all places (He et al. 2016, arXiv:1512.03385)."""
-    body = nn.Sequential(
-        convolution(1, 16),
-        Residual(16, 32),
-        Residual(32, 64),
-        Residual(64, FEATURES),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
+    blocks = [Residual(16, 32), Residual(32, 64), Residual(64, FEATURES)]
+    return Judge(
+        nn.Sequential(convolution(1, 16), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()), num_classes
     )
-    return Judge(body, num_classes)
 
 
 class Residual(nn.Module):
@@ -87,4 +82,4 @@ class Residual(nn.Module):
         return F.relu(self.norm(self.second(self.first(x))) + self.shortcut(x))
 
 
-JUDGES: dict[Kind, Callable[[int], Judge]] = {"plain": plain_judge, "residual": residual_judge}
+JUDGES: dict[Kind, Callable[..., Judge]] = {"plain": plain_judge, "residual": residual_judge}

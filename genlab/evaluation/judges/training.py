@@ -1,4 +1,4 @@
-"""How the judges are trained: on real images, shifted, turned and scaled a little, and averaged.
+"""Train a judge on real images with augmentation, and average its weights (EMA).
 
 ``genlab judge mnist`` does it. A judge that has seen a digit only in its place would call a shifted one
 strange, so each image is moved by a random affine map first; clothes may also be mirrored. What is

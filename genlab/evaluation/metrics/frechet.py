@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.errors import GenlabError
+from genlab.evaluation.metrics.inputs import check_features
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -28,15 +28,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Raises:
         GenlabError: other shapes, too few samples for a covariance, or a value that is not finite.
     """
-    _check_shapes(a, b)
-    if min(len(a), len(b)) <= a.shape[1]:
-        raise GenlabError(
-            f"{min(len(a), len(b))} samples are too few for the covariance of {a.shape[1]} features: "
-            f"use more than {a.shape[1]}"
-        )
+    check_features(a, b, least=a.shape[-1] + 1)
     a, b = a.double(), b.double()
-    if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
-        raise GenlabError("features hold a value that is not finite: look at the images they came from")
     difference = (a.mean(0) - b.mean(0)).square().sum()
     covariance_a, covariance_b = _covariance(a), _covariance(b)
     # tr((C_a C_b)^(1/2)) is the sum of the square roots of the eigenvalues of C_a C_b. Those are also
@@ -76,21 +69,14 @@ def frechet_without_bias(a: Tensor, b: Tensor, *, points: int = 10, seed: int = 
     Args:
         a, b: features, (N, D) and (M, D); as many of each are used as there are of the fewer, and these
             should be at least 4 D.
-        points: how many N, evenly spaced in 1/N from a quarter of all images (at least 2 D) to all.
+        points: how many N, at least 3, evenly spaced in 1/N from a quarter of all (at least 2 D) to all.
         seed: which images make up each subset.
 
     Raises:
-        GenlabError: as ``frechet_distance``, too few samples for a line, or fewer than 3 points.
+        GenlabError: as ``frechet_distance``, or too few samples for a line.
     """
-    _check_shapes(a, b)
+    check_features(a, b, least=max(4 * a.shape[-1], 8))
     most, dimensions = min(len(a), len(b)), a.shape[1]
-    if most < max(4 * dimensions, 8):
-        raise GenlabError(
-            f"{most} samples are too few to extrapolate with {dimensions} features: "
-            f"use at least {max(4 * dimensions, 8)}"
-        )
-    if points < 3:
-        raise GenlabError(f"points should be at least 3 for a line and its error, got {points}")
     least = max(most // 4, 2 * dimensions)
     sizes = (1 / torch.linspace(1 / least, 1 / most, points, dtype=torch.float64)).round().long().tolist()
     generator = torch.Generator().manual_seed(seed)
@@ -105,18 +91,13 @@ def frechet_without_bias(a: Tensor, b: Tensor, *, points: int = 10, seed: int = 
     return Extrapolation(value, error, tuple(sizes), tuple(distances))
 
 
-def _check_shapes(a: Tensor, b: Tensor) -> None:
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
-        raise GenlabError(f"features should be (N, D) and (M, D), got {tuple(a.shape)} and {tuple(b.shape)}")
-
-
 def _intercept(x: Tensor, y: Tensor) -> tuple[float, float]:
     """Of the least-squares line through points (x, y), both (P,): where it meets x = 0, and its error."""
-    spread = (x - x.mean()).square().sum()
-    slope = ((x - x.mean()) * (y - y.mean())).sum() / spread
+    squares = (x - x.mean()).square().sum()
+    slope = ((x - x.mean()) * (y - y.mean())).sum() / squares
     intercept = y.mean() - slope * x.mean()
     variance = (y - intercept - slope * x).square().sum() / (len(x) - 2)
-    return float(intercept), float((variance * (1 / len(x) + x.mean() ** 2 / spread)).sqrt())
+    return float(intercept), float((variance * (1 / len(x) + x.mean() ** 2 / squares)).sqrt())
 
 
 def _covariance(features: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The kernel distance between two clouds of features (Binkowski et al. 2018, arXiv:1801.01401).
+"""The kernel distance, KID with features of our own judges (Binkowski et al. 2018, arXiv:1801.01401).
 
 The Fréchet distance compares means and covariances alone and is too large with few images. This one
 compares whole distributions, and its estimate is right on average whatever the number of images: the
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.errors import GenlabError
+from genlab.evaluation.metrics.inputs import check_features
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,7 @@ def kernel_distance(
     Raises:
         GenlabError: other shapes, too few images for a subset, or a value that is not finite.
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
-        raise GenlabError(f"features should be (N, D) and (M, D), got {tuple(a.shape)} and {tuple(b.shape)}")
-    if not 2 <= subset_size <= min(len(a), len(b)):
-        raise GenlabError(f"subset_size should be in 2..{min(len(a), len(b))}, got {subset_size}")
-    if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
-        raise GenlabError("features hold a value that is not finite: look at the images they came from")
+    check_features(a, b, least=subset_size)
     a, b = a.double(), b.double()
     generator = torch.Generator().manual_seed(seed)
     values = torch.stack(

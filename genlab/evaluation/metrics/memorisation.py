@@ -1,4 +1,4 @@
-"""Does the generator copy its training images?
+"""Memorisation: does the generator copy its training images?
 
 A generated image that lies near a training image need not be a copy: an image without detail lies near
 many of them. So two figures are taken, both against test images, which are like the training images
@@ -66,17 +66,7 @@ def nearest(queries: Tensor, training: Tensor, *, k: int = 50) -> Nearest:
         queries, training: images (N, 1, 28, 28), uint8 or float in [0, 1], or features (N, D). Bytes are
             scaled to [0, 1].
         k: how many; at most all.
-
-    Raises:
-        GenlabError: rows of different sizes, no rows, k below 1, or a value that is not finite.
     """
-    if queries.shape[1:] != training.shape[1:] or queries.ndim < 2 or not (len(queries) and len(training)):
-        raise GenlabError(
-            f"queries and training should be (N, ...) and (M, ...) with rows of one size, "
-            f"got {tuple(queries.shape)} and {tuple(training.shape)}"
-        )
-    if k < 1:
-        raise GenlabError(f"k should be at least 1, got {k}")
     k = min(k, len(training))
     parts = [_nearest(_rows(part), training, k) for part in queries.split(SLICE)]
     return Nearest(torch.cat([d for d, _ in parts]), torch.cat([i for _, i in parts]))
@@ -100,8 +90,6 @@ def memorisation(generated: Nearest, test: Nearest) -> Memorisation:
 
 def closest_pairs(generated: Nearest, n: int) -> Tensor:
     """Which generated images to look at: those n of smallest relative distance, smallest first, (n,)."""
-    if not 1 <= n <= len(generated.distances):
-        raise GenlabError(f"n should be in 1..{len(generated.distances)}, got {n}")
     return generated.relative().argsort(stable=True)[:n]
 
 
@@ -128,7 +116,4 @@ def _nearest(queries: Tensor, training: Tensor, k: int) -> tuple[Tensor, Tensor]
 
 def _rows(images: Tensor) -> Tensor:
     """(N, ...) to float32 (N, D)."""
-    rows = (to_unit(images) if images.dtype == torch.uint8 else images.float()).flatten(1)
-    if not torch.isfinite(rows).all():
-        raise GenlabError("images hold a value that is not finite")
-    return rows
+    return (to_unit(images) if images.dtype == torch.uint8 else images.float()).flatten(1)

@@ -1,4 +1,4 @@
-"""Four figures from nearest neighbours: is it like the data, and is all of the data there?
+"""Precision, recall, density and coverage, from nearest neighbours among features.
 
 Precision and recall (Kynkäänniemi et al. 2019, arXiv:1904.06991), density and coverage (Naeem et al.
 2020, arXiv:2002.09797). Around every image lies a ball that reaches to its k-th nearest neighbour
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.errors import GenlabError
+from genlab.evaluation.metrics.inputs import check_features
 
 SLICE = 500  # rows of a distance matrix at a time: 40 MB of it with 10,000 columns
 
@@ -46,14 +46,7 @@ def manifold(real: Tensor, generated: Tensor, k: int = 5) -> Manifold:
     Raises:
         GenlabError: other shapes, no more than k images of a kind, or a value that is not finite.
     """
-    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
-        raise GenlabError(
-            f"features should be (N, D) and (M, D), got {tuple(real.shape)} and {tuple(generated.shape)}"
-        )
-    if not 1 <= k < min(len(real), len(generated)):
-        raise GenlabError(f"k should be in 1..{min(len(real), len(generated)) - 1}, got {k}")
-    if not (torch.isfinite(real).all() and torch.isfinite(generated).all()):
-        raise GenlabError("features hold a value that is not finite: look at the images they came from")
+    check_features(real, generated, least=k + 1)
     # Around one centre: inner products of numbers far from 0 would lose the digits of their differences.
     centre = real.double().mean(0)
     real, generated = real.double() - centre, generated.double() - centre

@@ -1,4 +1,6 @@
-"""Can a classifier tell generated from real (Lopez-Paz and Oquab 2017, arXiv:1610.06545)?
+"""The two-sample test: does a classifier tell real from generated?
+
+After Lopez-Paz and Oquab (2017, arXiv:1610.06545).
 
 It learns from one half of both kinds and is asked about the other half. Where there is no difference
 it can only guess, and is right half of the time. The figure needs no scale: everybody knows what 50 %
@@ -14,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 
-from genlab.errors import GenlabError
+from genlab.evaluation.metrics.inputs import check_features
 
 LEAST, MOST = 40, 5000  # images of each kind: for two halves with some to stop early by; for a few seconds
 
@@ -47,14 +49,7 @@ def two_sample_test(real: Tensor, generated: Tensor, *, seed: int = 0) -> TwoSam
     Raises:
         GenlabError: other shapes, fewer than 40 images of a kind, or a value that is not finite.
     """
-    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
-        raise GenlabError(
-            f"features should be (N, D) and (M, D), got {tuple(real.shape)} and {tuple(generated.shape)}"
-        )
-    if min(len(real), len(generated)) < LEAST:
-        raise GenlabError(f"use at least {LEAST} images of each kind, got {len(real)} and {len(generated)}")
-    if not (torch.isfinite(real).all() and torch.isfinite(generated).all()):
-        raise GenlabError("features hold a value that is not finite: look at the images they came from")
+    check_features(real, generated, LEAST)
     generator = torch.Generator().manual_seed(seed)
     half = min(len(real), len(generated), MOST) // 2
     kinds = [kind[torch.randperm(len(kind), generator=generator)] for kind in (real, generated)]

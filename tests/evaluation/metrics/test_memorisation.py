@@ -5,7 +5,6 @@ import torch
 from scipy.stats import mannwhitneyu
 
 from genlab.data import load_dataset
-from genlab.errors import GenlabError
 from genlab.evaluation.metrics.memorisation import Nearest, closest_pairs, memorisation, nearest
 
 
@@ -113,30 +112,3 @@ def test_the_closest_pairs_are_the_copies() -> None:
     assert closest_pairs(found, 3).tolist() == [7, 31, 12]
     relative = found.relative()
     assert torch.equal(relative[closest_pairs(found, 50)], relative.sort().values)
-
-
-@pytest.mark.parametrize(
-    ("queries", "training", "k", "says"),
-    [
-        (torch.zeros(5, 3), torch.zeros(5, 4), 2, "rows of one size"),
-        (torch.zeros(5), torch.zeros(5), 2, "rows of one size"),
-        (torch.zeros(0, 3), torch.zeros(5, 3), 2, "rows of one size"),
-        (torch.zeros(5, 3), torch.zeros(0, 3), 2, "rows of one size"),
-        (torch.zeros(5, 3), torch.zeros(5, 3), 0, "k should be at least 1"),
-        (torch.full((5, 3), torch.nan), torch.zeros(5, 3), 2, "not finite"),
-        (torch.zeros(5, 3), torch.full((5, 3), torch.inf), 2, "not finite"),
-    ],
-)
-def test_nearest_refuses(queries: torch.Tensor, training: torch.Tensor, k: int, says: str) -> None:
-    with pytest.raises(GenlabError, match=says):
-        nearest(queries, training, k=k)
-
-
-def test_refuses_one_neighbour_different_numbers_and_too_many_pairs() -> None:
-    a, b = normal(30, 3, 1), normal(20, 3, 2)
-    with pytest.raises(GenlabError, match="same k of at least 2 in both, got 1 and 1"):
-        memorisation(nearest(b, a, k=1), nearest(b, a, k=1))
-    with pytest.raises(GenlabError, match="got 5 and 6"):
-        memorisation(nearest(b, a, k=5), nearest(b, a, k=6))
-    with pytest.raises(GenlabError, match=r"n should be in 1\.\.20, got 21"):
-        closest_pairs(nearest(b, a), 21)

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from genlab.errors import GenlabError
 from genlab.evaluation.metrics.precision_recall import manifold, radii
 
 
@@ -125,16 +124,3 @@ def test_copies_and_a_missing_half_are_told_apart() -> None:
     assert half.recall < 0.6
     assert half.coverage < 0.6
     assert manifold(real, real.clone()).coverage == 1
-
-
-@pytest.mark.parametrize(
-    ("real", "generated", "k", "message"),
-    [
-        (torch.zeros(9, 2), torch.zeros(9, 3), 5, "should be"),
-        (torch.zeros(9, 2), torch.zeros(5, 2), 5, r"k should be in 1\.\.4, got 5"),
-        (torch.zeros(9, 2), torch.full((9, 2), float("nan")), 5, "not finite"),
-    ],
-)
-def test_what_is_refused(real: torch.Tensor, generated: torch.Tensor, k: int, message: str) -> None:
-    with pytest.raises(GenlabError, match=message):
-        manifold(real, generated, k)

@@ -1,0 +1,20 @@
+"""The one check of the features that metrics compare."""
+
+import torch
+from torch import Tensor
+
+from genlab.errors import GenlabError
+
+
+def check_features(a: Tensor, b: Tensor, least: int = 1) -> None:
+    """Refuse two sets of features, (N, D) and (M, D), of which no metric can be computed.
+
+    Raises:
+        GenlabError: other shapes, fewer than ``least`` rows in one of them, or a value that is not finite.
+    """
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
+        raise GenlabError(f"features should be (N, D) and (M, D), got {tuple(a.shape)} and {tuple(b.shape)}")
+    if min(len(a), len(b)) < least:
+        raise GenlabError(f"{min(len(a), len(b))} images are too few for this metric: use at least {least}")
+    if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
+        raise GenlabError("features hold a value that is not finite: look at the images they came from")
