@@ -22,7 +22,7 @@ import typer
 from genlab import plots
 from genlab.commands.evaluate import EVALUATION, evaluate, known_report, write_evaluation
 from genlab.commands.export import export
-from genlab.commands.find import SHIPPED
+from genlab.commands.find import SHIPPED_MODELS as SHIPPED
 from genlab.commands.pretrained import load_pretrained, pretrained_names
 from genlab.commands.sample import sample_in_batches
 from genlab.data import load_dataset

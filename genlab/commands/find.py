@@ -17,7 +17,7 @@ from genlab.runs.folder import CONFIG, find_runs, is_locked, read_metrics, read_
 from genlab.training.loop import Step
 from genlab.zoo import Config
 
-SHIPPED = Path(str(files("genlab") / "weights"))  # the models that come with the package
+SHIPPED_MODELS = Path(str(files("genlab") / "weights"))  # the models that come with the package
 
 
 def find_run(run: str | Path) -> Path:
@@ -26,12 +26,12 @@ def find_run(run: str | Path) -> Path:
     Raises:
         GenlabError: there is no run there; the line names those that are near.
     """
-    for path in (Path(run), *(folder / run for folder in [*run_folders(), SHIPPED])):
+    for path in (Path(run), *(folder / run for folder in [*run_folders(), SHIPPED_MODELS])):
         if (path / CONFIG).is_file():
             return path
     if Path(run).exists():
         raise GenlabError(f"{run} is not a run folder (it has no {CONFIG}): train one with genlab train")
-    known = {path.name: None for folder in [*run_folders(), SHIPPED] for path in find_runs(folder)}
+    known = {path.name: None for folder in [*run_folders(), SHIPPED_MODELS] for path in find_runs(folder)}
     raise GenlabError(f"there is no run {str(run)!r}: {did_you_mean(str(run), list(known))}")
 
 

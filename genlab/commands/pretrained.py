@@ -13,7 +13,8 @@ from pathlib import Path
 
 from genlab.commands.compare import measured_from_json, rows_of
 from genlab.commands.evaluate import known_report
-from genlab.commands.find import SHIPPED, find_run
+from genlab.commands.find import SHIPPED_MODELS as SHIPPED
+from genlab.commands.find import find_run
 from genlab.commands.sample import load
 from genlab.errors import GenlabError, did_you_mean
 from genlab.evaluation.report import Metric, Report, by_key

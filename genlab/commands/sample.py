@@ -17,11 +17,7 @@ from genlab.family import Family, Walks
 from genlab.progress import bar
 from genlab.runs.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest
 from genlab.runs.display import say
-from genlab.runs.folder import (
-    CHECKPOINTS,
-    CONFIG,
-    resume_command,
-)
+from genlab.runs.folder import CHECKPOINTS, CONFIG, resume_command
 from genlab.zoo import Config, build
 
 
@@ -114,6 +110,8 @@ def sample_in_batches(
     generator = torch.Generator().manual_seed(seed)
     if isinstance(labels, int):
         labels = torch.full((n,), labels)
+    if labels is not None and len(labels) != n:
+        raise GenlabError(f"labels should be one for each of the n = {n} images, got {len(labels)}")
     drawn: list[Tensor] = []
     with bar(n, "images", what="samples", hidden=n <= batch_size) as progress:
         for start in range(0, n, batch_size):
@@ -137,10 +135,10 @@ def _draw(
 
 
 def sample_sheet(family: Family, seed: int = 0) -> Tensor:
-    """A hundred images to look at, (100, 1, 28, 28) in [0, 1]; ten of each class where there are ten."""
+    """Images to look at, (n, 1, 28, 28) in [0, 1]: ten of each class, or a hundred without classes."""
     labels = None
     if family.num_classes is not None:
-        labels = torch.arange(family.num_classes).repeat_interleave(10)[:100]
+        labels = torch.arange(family.num_classes).repeat_interleave(10)
     n = 100 if labels is None else len(labels)
     return family.sample(n, labels=labels, generator=torch.Generator().manual_seed(seed))
 

@@ -27,9 +27,10 @@ from genlab.runs.folder import (
     read_summary,
     refuse_existing,
 )
+from genlab.runs.record import train_and_validate
 from genlab.runs.session import finished, train_session, watched, writes
 from genlab.training.batches import check_shares, total_steps
-from genlab.training.loop import Step, check_labels, train
+from genlab.training.loop import Step, check_labels
 from genlab.training.state import TrainingState
 from genlab.training.validation import hold_out
 from genlab.zoo import Config, build, load_config
@@ -76,7 +77,7 @@ def fit(
     family = build(config)
     # Before there is a folder that a corrected retry would run into:
     check_labels(family, dataset)
-    part, _ = hold_out(dataset, config.train.validation_images)
+    part, held_out = hold_out(dataset, config.train.validation_images)
     check_shares(part, config.train)
     state = TrainingState(family, config.train)
     if run is not None:
@@ -86,7 +87,7 @@ def fit(
             return family, _train_in(folder, state, dataset, config, live_plot)
     with finished(state):
         history: list[Step] = []
-        steps = train(family, part, config.train, state=state)
+        steps = train_and_validate(state, part, held_out, config.train)
         total, limit = total_steps(part, config.train), config.train.max_seconds
         for step in watched(steps, history, 0, total, limit, live_plot):
             history.append(step)

@@ -1,4 +1,4 @@
-"""Training with everything written down: the loop, and beside it log, checkpoints, sheets, tracker."""
+"""The loop, plus logging, checkpoints, sample sheets and a tracker."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -51,7 +51,7 @@ def train_and_record(
             keep = stop or last or step.step % (config.checkpoint_every or interval) == 0
             draw = stop or last or step.step % (config.sample_every or interval) == 0
             if step.step == first:
-                _refuse_unknown(config.monitor, step, bool(len(held_out)))
+                check_monitor(config.monitor, step, bool(len(held_out)))
             if writes:
                 if keep or draw:
                     folder.refuse_if_gone()
@@ -76,7 +76,32 @@ def train_and_record(
                 raise Stopped
 
 
-def _refuse_unknown(monitor: str | None, step: Step, held_out: bool) -> None:
+def train_and_validate(
+    state: TrainingState, kept: Dataset, held_out: Dataset, config: TrainConfig
+) -> Iterator[Step]:
+    """The loop for a run without a folder: validation losses at the steps at which one would be saved.
+
+    Args:
+        state: a new one.
+        kept, held_out: the two parts that ``hold_out`` makes.
+        config: as for ``train_and_record``.
+
+    Raises:
+        GenlabError: as ``train``; ``config.monitor`` is not logged.
+    """
+    total = total_steps(kept, config)
+    interval = config.checkpoint_every or save_interval(kept, config)
+    for step in train(state.family, kept, config, state=state):
+        if step.step == 1:
+            check_monitor(config.monitor, step, bool(len(held_out)))
+        if len(held_out) and (state.is_over(total, config) or step.step % interval == 0):
+            with state.averaged():
+                losses = validation_losses(state.family, held_out, config.batch_size)
+            step = replace(step, losses={**step.losses, **losses})
+        yield step
+
+
+def check_monitor(monitor: str | None, step: Step, held_out: bool) -> None:
     """Complain of a name that is never logged, at the first step rather than at the first checkpoint."""
     known = [*step.losses, *(f"validation/{name}" for name in step.losses if held_out)]
     if monitor is not None and monitor not in known:

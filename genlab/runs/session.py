@@ -1,4 +1,4 @@
-"""One sitting of training: from where a run stands to its end, with a bar, a plot and a word at each turn."""
+"""Train a run to its end with a progress bar, a live plot and messages."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -7,21 +7,39 @@ it likes. It learns from the family only which network to step on which loss, an
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from math import isfinite
 from time import perf_counter
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.family import Family, HasFinish
+from genlab.family import Family, HasFinish, Loss
 from genlab.training.batches import Batch, batches, images_per_step, total_steps
 from genlab.training.distributed import agreed, average_gradients, average_values, whole_batch_noise
 from genlab.training.learning_rate import learning_rate
 from genlab.training.random_state import restore_torch_random_state, seed_everything, torch_random_state
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
+
+
+def step(
+    family: Family, optimisers: Mapping[str, torch.optim.Optimizer], images: Tensor, labels: Tensor
+) -> None:
+    """One step of every network, in the order in which the family yields its losses: the whole idea.
+
+    ``train`` does the same with several batches, several processes and all that ``TrainConfig`` offers.
+    """
+    for loss in family.losses(images, labels):
+        weights = list(family.networks[loss.network].parameters())
+        optimisers[loss.network].zero_grad()
+        # `inputs` keeps a loss off the other networks: a generator's loss runs through the
+        # discriminator, and must leave no gradient there.
+        loss.value.backward(inputs=weights)
+        optimisers[loss.network].step()
 
 
 @dataclass(frozen=True)
@@ -50,6 +68,9 @@ def train(
 ) -> Iterator[Step]:
     """Train in place, one yielded record a step; stop whenever you stop iterating.
 
+    Between two steps, and after the last, the networks are in eval mode and compute in float32, so
+    they can be sampled there; their weights are the newest, not the averaged ones.
+
     The seed decides all: the same seed, data and machine give the same weights to the bit, whatever
     random numbers are drawn between two steps, and also when the run is broken off after any step
     and goes on later from its ``state``. Only ``config.max_seconds`` asks the clock, and only how many
@@ -74,13 +95,13 @@ def train(
     total = total_steps(dataset, config)
     data = batches(dataset.to(state.accelerator.device), config, state.step + 1)
 
-    family.networks.train()
-    with _autocast(state):
-        while not state.is_over(total, config):
+    forwards = _mixed_precision_forwards(state)
+    while not state.is_over(total, config):
+        with _training(family, forwards):
             started = perf_counter()
             rate = learning_rate(state.step + 1, total, config)
             with whole_batch_noise():
-                logged = _make_step(state, next(data), config, rate)
+                logged = _full_step(state, next(data), config, rate)
             if state.ema is not None:
                 state.ema.update()
             state.step += 1
@@ -88,9 +109,9 @@ def train(
             state.random = torch_random_state()
             if state.is_over(total, config):
                 state.seconds += finish(state, dataset)
-            epoch = state.step * images_per_step(config) / len(dataset)
-            yield Step(state.step, epoch, logged, state.seconds)
-            restore_torch_random_state(state.random)
+        epoch = state.step * images_per_step(config) / len(dataset)
+        yield Step(state.step, epoch, logged, state.seconds)
+        restore_torch_random_state(state.random)
 
 
 def finish(state: TrainingState, dataset: Dataset) -> float:
@@ -105,54 +126,75 @@ def finish(state: TrainingState, dataset: Dataset) -> float:
     return agreed(perf_counter() - started)
 
 
-def _make_step(
+def _full_step(
     state: TrainingState, parts: Sequence[Batch], config: TrainConfig, rate: float
 ) -> dict[str, float]:
-    """Step each network once, on its loss averaged over the batches, and return what was logged."""
+    """``step``, on each loss averaged over the batches; returns what was logged."""
     if state.step < config.half_size_steps:
         parts = [(F.avg_pool2d(images, 2), labels) for images, labels in parts]
-    running = [state.family.losses(images, labels) for images, labels in parts]
+    first, *others = [state.family.losses(images, labels) for images, labels in parts]
     logged: dict[str, float] = {}
-    for first in running[0]:
-        optimiser = state.optimisers[first.network]
-        parameters = list(state.family.networks[first.network].parameters())
+    for loss in first:
+        optimiser = state.optimisers[loss.network]
+        weights = list(state.family.networks[loss.network].parameters())
         optimiser.zero_grad()
-        values = []
-        for loss in chain([first], (next(losses) for losses in running[1:])):
-            # `inputs` keeps a loss off the other networks: a generator's loss runs through the
-            # discriminator, and must leave no gradient there.
-            state.accelerator.backward(loss.value / len(parts), inputs=parameters)
-            values.append(torch.stack([loss.value.detach(), *loss.logged.values()]))
-        value, *means = average_values(torch.stack(values).mean(0).unbind())
-        if not torch.isfinite(torch.tensor(value)):
-            raise TrainingDiverged(
-                f"the loss of the {first.network} became {value} in step {state.step + 1}: "
-                "lower train.lr or set train.clip_grad_norm"
-            )
-        average_gradients(parameters)
+        logged |= _backward(state, loss, others, weights)
+        average_gradients(weights)
         if config.clip_grad_norm is not None:
             state.accelerator.unscale_gradients(optimiser)
-            torch.nn.utils.clip_grad_norm_(parameters, config.clip_grad_norm)
+            torch.nn.utils.clip_grad_norm_(weights, config.clip_grad_norm)
         for group in optimiser.param_groups:
-            group["lr"] = rate * config.lr_factors.get(first.network, 1.0)
+            group["lr"] = rate * config.lr_factors.get(loss.network, 1.0)
         optimiser.step()
-        logged |= dict(zip(first.logged, means, strict=True))
     return logged
 
 
-@contextmanager
-def _autocast(state: TrainingState) -> Iterator[None]:
-    """The networks compute in the precision asked for, inside the ``with`` block and nowhere else."""
-    networks = list(state.family.networks.values())
-    for network in networks:
+def _backward(
+    state: TrainingState, loss: Loss, others: Sequence[Iterator[Loss]], weights: Sequence[Tensor]
+) -> dict[str, float]:
+    """Add up the gradients of one network's loss on every batch; returns what was logged, averaged.
+
+    The other batches' losses are asked for one by one, each after the backward pass of the one before
+    it: so only one network's graph on one batch is in memory at a time.
+    """
+    network, names, values = loss.network, list(loss.logged), []
+    for part in range(1 + len(others)):
+        loss = loss if part == 0 else next(others[part - 1])
+        state.accelerator.backward(loss.value / (1 + len(others)), inputs=weights)  # as in `step`
+        values.append(torch.stack([loss.value.detach(), *loss.logged.values()]))
+    value, *means = average_values(torch.stack(values).mean(0).unbind())
+    if not isfinite(value):
+        raise TrainingDiverged(
+            f"the loss of the {network} became {value} in step {state.step + 1}: "
+            "lower train.lr or set train.clip_grad_norm"
+        )
+    return dict(zip(names, means, strict=True))
+
+
+def _mixed_precision_forwards(state: TrainingState) -> list[dict[str, Any]]:
+    """For each network, the attributes by which accelerate makes it compute in the precision asked for."""
+    forwards = []
+    for network in state.family.networks.values():
         # "Evaluation" is accelerate's word for: precision yes, DistributedDataParallel no.
         state.accelerator.prepare_model(network, evaluation_mode=True)
+        names = [name for name in ("forward", "_original_forward") if name in vars(network)]
+        forwards.append({name: vars(network).pop(name) for name in names})
+    return forwards
+
+
+@contextmanager
+def _training(family: Family, forwards: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+    """The networks in train mode and in the precision asked for, inside the ``with`` block alone."""
+    family.networks.train()
+    for network, forward in zip(family.networks.values(), forwards, strict=True):
+        vars(network).update(forward)
     try:
         yield
     finally:
-        for network in networks:  # accelerate has laid its `forward` over that of the class
-            vars(network).pop("forward", None)
-            vars(network).pop("_original_forward", None)
+        for network, forward in zip(family.networks.values(), forwards, strict=True):
+            for name in forward:
+                del vars(network)[name]
+        family.networks.eval()
 
 
 def check_labels(family: Family, dataset: Dataset) -> None:

@@ -67,10 +67,11 @@ class TrainingState:
     def averaged(self) -> Iterator[None]:
         """The networks as they are sampled: averaged where there is an average, in eval mode."""
         networks = self.family.networks
+        training = networks.training
         with nullcontext() if self.ema is None else self.ema.applied():
             networks.eval()
             yield
-        networks.train()
+        networks.train(training)
 
     def is_over(self, total: int, config: TrainConfig) -> bool:
         """Whether no step comes after this: all ``total`` are made, or ``config.max_seconds`` are spent."""

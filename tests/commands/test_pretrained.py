@@ -14,7 +14,8 @@ import genlab
 from genlab.cli import app
 from genlab.commands.evaluate import known_report
 from genlab.commands.export import export, thinned
-from genlab.commands.find import SHIPPED, find_run
+from genlab.commands.find import SHIPPED_MODELS as SHIPPED
+from genlab.commands.find import find_run
 from genlab.commands.pretrained import fair_bench, load_pretrained, origin, pretrained_names
 from genlab.commands.sample import load, sample
 from genlab.commands.train import fit, resume
@@ -163,7 +164,7 @@ def test_the_command_line_exports(run: Path, tmp_path: Path) -> None:
 def test_a_run_of_ones_own_comes_first(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = tmp_path / "shipped"
     export(run, shipped / "diffusion-mnist")
-    monkeypatch.setattr("genlab.commands.find.SHIPPED", shipped)
+    monkeypatch.setattr("genlab.commands.find.SHIPPED_MODELS", shipped)
     monkeypatch.setattr("genlab.commands.find.project_dir", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("genlab.commands.pretrained.SHIPPED", shipped)

@@ -10,9 +10,11 @@ from genlab.config import Settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Loss
-from genlab.training.batches import total_steps
+from genlab.training.batches import batches, total_steps
 from genlab.training.ema import warmed_up
 from genlab.training.loop import Step, TrainingDiverged, train
+from genlab.training.loop import step as textbook_step
+from genlab.training.random_state import seed_everything
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
 from genlab.zoo import build, load_config
@@ -83,6 +85,36 @@ def test_every_network_moves(name: str, dataset: Dataset) -> None:
     ):
         if parameter.endswith("weight"):
             assert not torch.equal(before, after), parameter
+
+
+@pytest.mark.parametrize("name", list(SMALL))
+def test_the_textbook_step_gives_the_same_weights_to_the_bit(name: str, dataset: Dataset) -> None:
+    settings: dict[str, object] = {"train.batch_size": 8, "train.ema_decay": None}
+    config = load_config(name, SMALL[name] | settings | {"train.epochs": 1})
+    family, plain = build(config), build(config)
+    list(train(family, dataset, config.train))
+    adams = {
+        key: torch.optim.Adam(n.parameters(), config.train.lr, config.train.adam_betas, fused=True)
+        for key, n in plain.networks.items()
+    }
+    seed_everything(config.train.seed)
+    for _, [(images, labels)] in zip(range(5), batches(dataset, config.train), strict=False):
+        textbook_step(plain, adams, images, labels)
+    for a, b in zip(family.networks.parameters(), plain.networks.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_loop_that_is_left_can_be_sampled(closed: bool, dataset: Dataset) -> None:
+    """In eval mode and float32, also while the generator is alive."""
+    config = load_config("gan", SMALL["gan"] | {"train.batch_size": 8, "train.mixed_precision": "bf16"})
+    family = build(config)
+    steps = train(family, dataset, config.train)
+    next(steps)
+    if closed:
+        steps.close()  # type: ignore[attr-defined]
+    assert not any(module.training for module in family.networks.modules())
+    assert not any("forward" in vars(network) for network in family.networks.values())
 
 
 # --- the steps --------------------------------------------------------------------------------
@@ -244,11 +276,14 @@ def test_every_epoch_has_its_own_order_and_every_image(dataset: Dataset) -> None
     assert not torch.equal(first, second)
 
 
-def test_networks_are_in_train_mode(dataset: Dataset) -> None:
+def test_networks_are_in_train_mode_in_a_step_and_only_there(dataset: Dataset) -> None:
     family = Quadratic()
     family.networks.eval()
-    next(train(family, dataset, TrainConfig(batch_size=8)))
-    assert family.networks["a"].training
+    modes: list[bool] = []
+    family.networks["a"].register_forward_hook(lambda network, *_: modes.append(network.training))
+    for _ in train(family, dataset, TrainConfig(batch_size=8, max_steps=2)):
+        assert not family.networks["a"].training
+    assert modes == [True, True]
 
 
 def test_stopping_early_leaves_the_model_as_it_is(dataset: Dataset) -> None:
