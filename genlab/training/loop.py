@@ -74,8 +74,7 @@ def train(
     and goes on later from its ``state``. Only ``config.max_seconds`` asks the clock, and only how many
     steps are made depends on it: the step in which the seconds run out is the last.
 
-    Between two steps the networks compute in float32. They are in train mode until this generator ends or is
-    closed, and in eval mode after it.
+    Between two steps the networks are ready to be sampled: in eval mode, and computing in float32.
 
     Args:
         family: the model; its networks move to the accelerator's device.
@@ -96,25 +95,21 @@ def train(
     total = total_steps(dataset, config)
     data = batches(dataset.to(state.accelerator.device), config, state.step + 1)
 
-    family.networks.train()
-    try:
-        while not state.is_over(total, config):
-            started = perf_counter()
-            rate = learning_rate(state.step + 1, total, config)
-            with state.mixed_precision(), whole_batch_noise():
-                logged = full_step(state, next(data), config, rate)
-            if state.ema is not None:
-                state.ema.update()
-            state.step += 1
-            state.seconds += agreed(perf_counter() - started)
-            state.random = torch_random_state()
-            if state.is_over(total, config):
-                state.seconds += finish(state, dataset)
-            epoch = state.step * images_per_step(config) / len(dataset)
-            yield Step(state.step, epoch, logged, state.seconds)
-            restore_torch_random_state(state.random)
-    finally:
-        family.networks.eval()
+    while not state.is_over(total, config):
+        started = perf_counter()
+        rate = learning_rate(state.step + 1, total, config)
+        with state.training(), whole_batch_noise():
+            logged = full_step(state, next(data), config, rate)
+        if state.ema is not None:
+            state.ema.update()
+        state.step += 1
+        state.seconds += agreed(perf_counter() - started)
+        state.random = torch_random_state()
+        if state.is_over(total, config):
+            state.seconds += finish(state, dataset)
+        epoch = state.step * images_per_step(config) / len(dataset)
+        yield Step(state.step, epoch, logged, state.seconds)
+        restore_torch_random_state(state.random)
 
 
 def finish(state: TrainingState, dataset: Dataset) -> float:
@@ -122,7 +117,7 @@ def finish(state: TrainingState, dataset: Dataset) -> float:
     if not isinstance(state.family, HasFinish):
         return 0.0
     started = perf_counter()
-    with state.mixed_precision(), state.averaged():
+    with state.training(), state.averaged():
         state.family.finish(dataset)
     if state.ema is not None:
         state.ema.take_buffers()

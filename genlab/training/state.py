@@ -74,25 +74,27 @@ class TrainingState:
         return forward
 
     @contextmanager
-    def mixed_precision(self) -> Iterator[None]:
-        """The networks compute in the precision asked for, inside the ``with`` block and nowhere else."""
+    def training(self) -> Iterator[None]:
+        """The networks in train mode and in the precision asked for, inside the ``with`` block alone."""
         wrapped = [(self.family.networks[name], f) for name, f in self._forwards.items() if f is not None]
         for network, forward in wrapped:
             vars(network)["forward"] = forward  # lies over that of the class
+        self.family.networks.train()
         try:
             yield
         finally:
+            self.family.networks.eval()
             for network, _ in wrapped:
                 vars(network).pop("forward", None)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """The networks as they are sampled: averaged where there is an average, in eval mode."""
-        networks = self.family.networks
+        networks, before = self.family.networks, self.family.networks.training
         with nullcontext() if self.ema is None else self.ema.applied():
             networks.eval()
             yield
-        networks.train()
+        networks.train(before)
 
     def is_over(self, total: int, config: TrainConfig) -> bool:
         """Whether no step comes after this: all ``total`` are made, or ``config.max_seconds`` are spent."""

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from genlab.commands.sample import sample_in_batches, write_samples
+from genlab.commands.sample import sample_in_batches, sample_sheet, write_samples
 from genlab.config import Settings
 from genlab.errors import GenlabError
 from genlab.family import Loss
@@ -65,6 +65,22 @@ def test_one_label_for_all(capsys: pytest.CaptureFixture[str]) -> None:
     sample_in_batches(family, 2)
     assert family.asked == [(5, [7] * 5), (2, None)]
     assert not capsys.readouterr().err  # no bar for a single batch
+
+
+@pytest.mark.parametrize("given", [22, 24])
+def test_labels_that_are_not_n_are_refused_before_any_is_drawn(given: int) -> None:
+    family = Noise()
+    with pytest.raises(GenlabError, match=f"labels .* 23 .* {given}$"):
+        sample_in_batches(family, 23, labels=torch.zeros(given, dtype=torch.int64), batch_size=10)
+    assert family.asked == []
+
+
+@pytest.mark.parametrize("classes", [3, 10, 26])
+def test_the_sheet_shows_every_class(classes: int) -> None:
+    family = Noise()
+    family.num_classes = classes
+    sample_sheet(family)
+    assert family.asked == [(10 * classes, [c for c in range(classes) for _ in range(10)])]
 
 
 def test_an_array_file_is_float32_without_the_channel(tmp_path: Path) -> None:

@@ -47,6 +47,16 @@ def test_validation_is_logged_beside_the_losses_at_each_checkpoint(dataset: Data
     assert best(tmp_path / "run" / CHECKPOINTS).step == min(values, key=values.__getitem__)
 
 
+def test_without_a_folder_the_same_is_measured_and_checked(dataset: Dataset, tmp_path: Path) -> None:
+    config = config_for(validation_images=8, checkpoint_every=3, ema_decay=0.5)
+    _, alone = fit(config, dataset)
+    _, kept = fit(config, dataset, tmp_path / "run")
+    assert [step.losses for step in alone] == [step.losses for step in kept]
+    assert [step.step for step in alone if "validation/kl" in step.losses] == [3, 6, 8]
+    with pytest.raises(GenlabError, match="monitor"):
+        fit(config_for(monitor="kll"), dataset)
+
+
 def test_a_training_loss_is_averaged_since_the_last_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
     fit(config_for(checkpoint_every=5, monitor="reconstruction"), dataset, tmp_path / "run")
     losses = [step.losses["reconstruction"] for step in read_metrics(tmp_path / "run")]

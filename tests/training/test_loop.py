@@ -245,14 +245,13 @@ def test_every_epoch_has_its_own_order_and_every_image(dataset: Dataset) -> None
     assert not torch.equal(first, second)
 
 
-def test_networks_are_in_train_mode_until_training_ends(dataset: Dataset) -> None:
-    family = Quadratic()
-    family.networks.eval()
-    steps = train(family, dataset, TrainConfig(batch_size=8))
-    next(steps)
-    assert family.networks["a"].training
-    steps.close()  # type: ignore[attr-defined]
-    assert not family.networks["a"].training
+def test_networks_are_in_train_mode_inside_a_step_alone(dataset: Dataset) -> None:
+    family, modes = Quadratic(), list[bool]()
+    family.networks["a"].register_forward_hook(lambda network, *_: modes.append(network.training))
+    for _ in train(family, dataset, TrainConfig(batch_size=8)):
+        assert not family.networks["a"].training
+    assert modes
+    assert all(modes)
 
 
 def test_between_steps_the_networks_compute_in_float32(dataset: Dataset) -> None:
