@@ -7,11 +7,11 @@ Images are uint8 at rest, float32 in [-1, 1] inside models and float32 in [0, 1]
 (plots, metrics, widgets). The two functions ``to_signed`` and ``to_unit`` are the only crossings.
 """
 
-from genlab.data.dataset import IMAGE_SHAPE, Dataset, Split, shared_images, to_signed, to_unit
+from genlab.data.dataset import IMAGE_SHAPE, Dataset, Split, to_signed, to_unit
 from genlab.data.load import DATASET_NAMES, load_dataset
 from genlab.data.published import class_names, search_roots
 
 __all__ = [
     "DATASET_NAMES", "IMAGE_SHAPE", "Dataset", "Split", "class_names", "load_dataset", "search_roots",
-    "shared_images", "to_signed", "to_unit",
+    "to_signed", "to_unit",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ IMAGE_SHAPE = (1, 28, 28)
 Split = Literal["train", "test"]
 
 
-@dataclass(frozen=True, eq=False)  # `==` of tensors is no yes or no; compare fingerprints
+@dataclass(frozen=True, eq=False)  # == of tensors has no single answer: two are equal if one object
 class Dataset:
     """A split of a data set, whole, in memory.
 
@@ -88,10 +88,14 @@ class Dataset:
             yield to_signed(self.images[index]), self.labels[index]
 
 
-def shared_images(train: Dataset, test: Dataset) -> int:
-    """How many test images are training images as well, byte for byte."""
-    known = {image.tobytes() for image in train.images.numpy()}
-    return sum(image.tobytes() in known for image in test.images.numpy())
+def shared_images(train: Tensor, test: Tensor) -> int:
+    """How many test images are, to the pixel, among the training images: there should be none.
+
+    Args:
+        train, test: uint8, (N, 1, 28, 28).
+    """
+    seen = {image.tobytes() for image in train.cpu().numpy()}
+    return sum(row.tobytes() in seen for row in test.cpu().numpy())
 
 
 def to_signed(images: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.data.dataset import Dataset, Split
+from genlab.data.dataset import Dataset, Split, shared_images
 from genlab.errors import GenlabError
 
 EVERY = 5  # every fifth image of a class is kept for testing
@@ -87,6 +87,10 @@ def both(
                 f"{path}: every image of the {split} split is blank: look at the pictures "
                 "(black ink on a transparent ground turns all black: give it a white ground)"
             )
+    shared = shared_images(halves["train"][0], halves["test"][0])
+    if shared:
+        total = len(halves["test"][0])
+        source = f"{shared:,} of the {total:,} test images are training images too. {source}"
     return {
         split: Dataset(str(path), split, images.unsqueeze(1), labels, tuple(class_names), source)
         for split, (images, labels) in halves.items()

@@ -176,3 +176,8 @@ def test_a_file_cut_short_or_damaged_is_refused_in_one_line(tmp_path: Path, refu
             assert load_dataset(tmp_path / "x.npz").fingerprint == good  # a bit that nobody reads
         except ValueError:
             refused(tmp_path / "x.npz")
+
+
+def test_test_images_that_are_training_images_are_said(tmp_path: Path) -> None:
+    path = saved(tmp_path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:10], y_test=LABELS[:10])
+    assert "of the 10 test images are training images too" in load_dataset(path, "test").source
