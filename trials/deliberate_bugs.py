@@ -34,7 +34,162 @@ class Bug(NamedTuple):
     tests: str
 
 
-BUGS: list[Bug] = []
+BUGS = [
+    # VAE
+    Bug(
+        "the KL subtracted twice: sign of log_var",
+        "vae/loss.py",
+        "torch.expm1(log_var) - log_var)",
+        "torch.expm1(log_var) + log_var)",
+        "vae",
+    ),
+    Bug(
+        "the draw uses the variance for the deviation",
+        "vae/networks.py",
+        "torch.exp(log_var / 2)",
+        "torch.exp(log_var)",
+        "vae",
+    ),
+    Bug(
+        "the ELBO adds the KL",
+        "vae/likelihood.py",
+        "return log_likelihood - kl",
+        "return log_likelihood + kl",
+        "vae",
+    ),
+    # GAN
+    Bug(
+        "the fake is not detached in the discriminator's step",
+        "gan/gan.py",
+        "discriminator(fake.detach(), labels)",
+        "discriminator(fake, labels)",
+        "gan",
+    ),
+    Bug(
+        "smoothing makes the target larger",
+        "gan/loss.py",
+        "1 - label_smoothing)\n            called_real",
+        "1 + label_smoothing)\n            called_real",
+        "gan",
+    ),
+    Bug(
+        "the generator is taught to be caught",
+        "gan/loss.py",
+        "return F.softplus(-fake_logits).mean()",
+        "return F.softplus(fake_logits).mean()",
+        "gan",
+    ),
+    # Diffusion
+    Bug(
+        "v has the wrong sign",
+        "diffusion/schedule.py",
+        "alpha * noise - sigma * x_start",
+        "alpha * noise + sigma * x_start",
+        "diffusion/test_schedule.py",
+    ),
+    Bug(
+        "guidance leans away from the class",
+        "diffusion/guidance.py",
+        "guidance_scale * (conditional - unconditional)",
+        "guidance_scale * (unconditional - conditional)",
+        "diffusion/test_guidance.py",
+    ),
+    Bug(
+        "the whole batch loses its class together",
+        "diffusion/guidance.py",
+        "torch.rand(len(labels), device",
+        "torch.rand(1, device",
+        "diffusion/test_guidance.py",
+    ),
+    # Loop
+    Bug(
+        "gradients are not reset",
+        "training/loop.py",
+        "        optimiser.zero_grad()\n        values",
+        "        values",
+        "training/test_loop.py",
+    ),
+    Bug(
+        "the generator's loss leaves gradients in the discriminator",
+        "training/loop.py",
+        "(loss.value / parts, inputs=weights)",
+        "(loss.value / parts)",
+        "training",
+    ),
+    Bug(
+        "the learning rate is that of the step before",
+        "training/loop.py",
+        "learning_rate(state.step + 1,",
+        "learning_rate(state.step,",
+        "training",
+    ),
+    # Samplers
+    Bug(
+        "DDIM keeps the old noise at eta 1",
+        "diffusion/samplers.py",
+        "max(sigma_prev**2 - fresh**2, 0) ** 0.5",
+        "sigma_prev",
+        "diffusion/test_samplers.py",
+    ),
+    Bug(
+        "DPM-Solver++ with r in place of 1 / r",
+        "diffusion/samplers.py",
+        "h / h_last / 2",
+        "h_last / h / 2",
+        "diffusion/test_samplers.py",
+    ),
+    Bug(
+        "a sampler's last step goes to time 0, not to the image",
+        "diffusion/schedule.py",
+        "[*timesteps[1:], -1]",
+        "[*timesteps[1:], 0]",
+        "diffusion",
+    ),
+    # Metrics
+    Bug(
+        "the Frechet distance without the factor 2",
+        "evaluation/metrics/frechet.py",
+        "traces - 2 * trace_of_root",
+        "traces - trace_of_root",
+        "evaluation/metrics/test_frechet.py",
+    ),
+    Bug(
+        "KID compares an image with itself",
+        "evaluation/metrics/kernel.py",
+        "(within_a.sum() - within_a.trace())",
+        "(within_a.sum())",
+        "evaluation/metrics/test_kernel.py",
+    ),
+    Bug(
+        "the nearest neighbour is the image itself",
+        "evaluation/metrics/precision_recall.py",
+        ".values[:, k]",
+        ".values[:, k - 1]",
+        "evaluation/metrics/test_precision_recall.py",
+    ),
+    # Checkpoint
+    Bug(
+        "the average starts anew when a run is resumed",
+        "runs/checkpoint.py",
+        '        state.ema.num_updates = checkpoint.record["ema_updates"]\n',
+        "",
+        "commands/test_train.py",
+    ),
+    Bug(
+        "a damaged file is read all the same",
+        "files.py",
+        "if hashlib.sha256(content).hexdigest() != sha256:",
+        "if False:",
+        "runs/test_checkpoint.py",
+    ),
+    Bug(
+        "the noise of a resumed run starts anew",
+        "runs/checkpoint.py",
+        "    state.random = [",
+        "    _ = [",
+        "commands/test_train.py",
+    ),
+]
 
 
 def caught_by(bug: Bug, copy: Path) -> str | None:

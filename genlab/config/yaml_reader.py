@@ -59,7 +59,9 @@ def parse_yaml(text: str, place: Place, where: Where | None = None) -> Any:
         for token in YAML(typ="safe", pure=True).scan(text):
             line = token.start_mark.line
             if isinstance(token, AliasToken | AnchorToken | TagToken):
-                raise _refusal(place, line, "aliases, anchors and tags are not for configs: use quotes")
+                written = one_line(cut(text[token.start_mark.index : token.end_mark.index].strip()))
+                kind = type(token).__name__.removesuffix("Token").lower()
+                raise _refusal(place, line, f"{written} ({kind}) is not for configs: write the value out")
             if _HALF_CHARACTER.search(str(getattr(token, "value", ""))):
                 raise _refusal(place, line, "half a character: write the character itself")
         root = YAML(typ="safe", pure=True).compose(text)

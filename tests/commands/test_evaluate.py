@@ -318,7 +318,7 @@ def test_a_model_that_has_diverged(
 def test_a_folder_that_cannot_be_written_to(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     evaluation = evaluate(folder / "gan", n=73)
-    with pytest.raises(GenlabError, match=r"^cannot write into .*file: File exists$"):
+    with pytest.raises(GenlabError, match=r"/file \(File exists\)"):
         write_evaluation(evaluation, tmp_path / "file")
 
 

@@ -266,7 +266,7 @@ def test_two_configs_of_one_name(configs: list[str], tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_to(configs: list[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(GenlabError, match=r"^cannot write into .*file: File exists$"):
+    with pytest.raises(GenlabError, match=r"/file \(File exists\)"):
         bench(tmp_path / "file", configs)
 
 

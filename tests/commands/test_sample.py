@@ -70,7 +70,7 @@ def test_one_label_for_all(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("given", [22, 24])
 def test_labels_that_are_not_n_are_refused_before_any_is_drawn(given: int) -> None:
     family = Noise()
-    with pytest.raises(GenlabError, match=f"labels .* 23 .* {given}$"):
+    with pytest.raises(GenlabError, match=f"labels.*23.*{given}"):
         sample_in_batches(family, 23, labels=torch.zeros(given, dtype=torch.int64), batch_size=10)
     assert family.asked == []
 
@@ -80,7 +80,10 @@ def test_the_sheet_shows_every_class(classes: int) -> None:
     family = Noise()
     family.num_classes = classes
     sample_sheet(family)
-    assert family.asked == [(10 * classes, [c for c in range(classes) for _ in range(10)])]
+    [(n, labels)] = family.asked
+    each = n // classes
+    assert each == {3: 10, 10: 10, 26: 3}[classes]
+    assert labels == [c for c in range(classes) for _ in range(each)]
 
 
 def test_an_array_file_is_float32_without_the_channel(tmp_path: Path) -> None:
@@ -103,4 +106,4 @@ def test_a_file_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder.npy").mkdir()
     with pytest.raises(GenlabError) as caught:
         write_samples(torch.zeros(1, 1, 28, 28), tmp_path / name)
-    assert str(caught.value).startswith(f"cannot write {tmp_path / name}: ")
+    assert f"{tmp_path / name} (" in str(caught.value)

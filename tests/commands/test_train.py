@@ -424,7 +424,7 @@ def test_a_config_changed_by_hand_is_held_to_the_same_rules(dataset: Dataset, ha
     text = (half / CONFIG).read_text()
     for old, new, name in (
         ("batch_size: 8", "batch_size: 4", "train.batch_size was 8 when the run began and is 4: put it back"),
-        ("beta: 5.0e-05", "beta: 1.0", "model.beta was 5e-05"),
+        ("beta: 5e-05", "beta: 1.0", "model.beta was 5e-05"),
         ("ema_decay: null", "ema_decay: 0.9", "train.ema_decay was None"),
     ):
         assert old in text

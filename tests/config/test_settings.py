@@ -213,9 +213,9 @@ def test_whatever_stands_in_a_field_gives_settings_or_one_line(name: str, file: 
         (VAE.replace("latent_dim: 20", "output: sigmoyd"), 3, "model.output"),
         ("model: vae\n", 1, "model"),
         # the kind of YAML
-        ("model: &m {family: vae}\n", 1, "anchors"),
-        ("model:\n  family: *vae\n", 2, "aliases"),
-        ("model: !!python/name:os.system {}\n", 1, "tags"),
+        ("model: &m {family: vae}\n", 1, "&m"),
+        ("model:\n  family: *vae\n", 2, "*vae"),
+        ("model: !!python/name:os.system {}\n", 1, "!!python"),
         ("model:\n  <<: {family: vae}\n", 2, "<<"),
         (VAE + "---\n" + VAE, 6, "another document"),
         ("- " * 5000 + "x", 1, "nested"),

@@ -31,7 +31,7 @@ def test_a_method_is_shown_without_its_indentation(displayed: Displayed) -> None
     method = displayed[0][0].data.split("```python\n")[1]
     assert method.startswith("def batches(\n    self")
     assert method.removesuffix("\n```") == textwrap.dedent(inspect.getsource(Dataset.batches)).rstrip()
-    assert displayed[1][0].data.split("```python\n")[1].startswith("@dataclass(frozen=True)\nclass Dataset:")
+    assert displayed[1][0].data.split("```python\n")[1].startswith("@dataclass(frozen=True")
 
 
 def test_what_a_decorator_wraps_is_shown_where_it_stands(displayed: Displayed) -> None:

@@ -112,7 +112,8 @@ def test_a_changed_byte_is_refused(home: Path, dataset: Dataset) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     line = refused(dataset)
-    assert line.startswith(f"{path} is not the judge that judges.json describes (SHA-256 ")
+    assert line.startswith(f"{path} is damaged (")
+    assert "SHA-256" in line
     assert line.endswith("delete the folder; genlab judge trains its judges again")
 
 
@@ -120,13 +121,13 @@ def test_a_changed_hash_in_the_index_is_refused(home: Path, dataset: Dataset) ->
     keep(home, dataset)
     [entry] = json.loads((home / INDEX).read_text())
     (home / INDEX).write_text(json.dumps([entry | {"sha256": "0" * 64}]))
-    assert "not 000000000000..." in refused(dataset)
+    assert "SHA-256 differs" in refused(dataset)
 
 
 def test_a_missing_file_is_refused(home: Path, dataset: Dataset) -> None:
     path = home / keep(home, dataset).file
     path.unlink()
-    assert refused(dataset).startswith(f"{path} cannot be read (No such file or directory): delete")
+    assert refused(dataset).startswith(f"{path} cannot be read (No such file or directory)")
     path.mkdir()
     assert "(Is a directory)" in refused(dataset)
 
@@ -141,7 +142,9 @@ def test_a_file_with_other_tensors_is_refused_though_its_hash_agrees(
     path.write_bytes(content)
     [entry] = json.loads((home / INDEX).read_text())
     (home / INDEX).write_text(json.dumps([entry | {"sha256": sha256(content).hexdigest()}]))
-    assert "fits no plain judge" in refused(dataset)
+    line = refused(dataset)
+    assert "safetensors" in line
+    assert line.endswith("genlab judge trains its judges again")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +192,7 @@ def test_what_came_with_the_package_has_another_remedy(home: Path, dataset: Data
 
 def test_a_folder_that_cannot_be_written_to(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(GenlabError, match=r"^cannot keep a judge in .*file/judges: Not a directory$"):
+    with pytest.raises(GenlabError, match=r"file/judges \(Not a directory\)"):
         keep(tmp_path / "file" / "judges", dataset)
 
 
