@@ -37,7 +37,7 @@ class Bug(NamedTuple):
 BUGS = [
     # VAE
     Bug(
-        "the KL subtracted twice: sign of log_var",
+        "the KL has log_var with the wrong sign",
         "vae/loss.py",
         "torch.expm1(log_var) - log_var)",
         "torch.expm1(log_var) + log_var)",

@@ -361,3 +361,42 @@ def test_bf16_trains_float32_weights_to_about_the_same_place(name: str, dataset:
         assert mixed_steps[0].losses[key] == pytest.approx(value, rel=0.05, abs=0.2)
     again, _ = trained(name, dataset)  # and back
     assert all(torch.equal(a, b) for a, b in zip(plain, again, strict=True))
+
+
+class Through:
+    """Two networks, the second of which learns through the first, as a generator does."""
+
+    num_classes: int | None = None
+
+    def __init__(self) -> None:
+        self.config = Settings()
+        self.networks = nn.ModuleDict({name: nn.Linear(1, 1) for name in ("judge", "maker")})
+        self.gradients: list[Tensor] = []
+
+    def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
+        judge, maker = self.networks.values()
+        for name, loss in (
+            ("judge", judge(torch.ones(1, 1)).square().sum()),
+            ("maker", judge(maker(torch.ones(1, 1))).square().sum()),
+        ):
+            yield Loss(name, loss, {name: loss.detach()})
+            gradient = next(judge.parameters()).grad
+            assert gradient is not None
+            self.gradients.append(gradient.clone())
+
+    def sample(
+        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_loss_leaves_no_gradient_in_the_networks_it_runs_through(full: bool) -> None:
+    family, images, labels = Through(), torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64)
+    state = TrainingState(family, TrainConfig())
+    if full:
+        full_step(state, [(images, labels)], TrainConfig(), 0.1)
+    else:
+        loop.step(family, state.optimisers, images, labels)
+    own, after_the_makers = family.gradients
+    assert torch.equal(own, after_the_makers)
