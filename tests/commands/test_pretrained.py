@@ -273,3 +273,8 @@ def test_the_fair_bench_ships_with_every_family_and_its_seeds(name: str) -> None
 def test_no_fair_bench_of_other_data_ships() -> None:
     with pytest.raises(GenlabError, match=r"no fair bench of 'mnits' .*: did you mean 'mnist'"):
         fair_bench("mnits")
+
+
+def test_a_model_that_ships_says_why_it_has_no_best() -> None:
+    with pytest.raises(GenlabError, match="exported"):
+        load("vae-mnist", "best")
