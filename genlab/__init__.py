@@ -35,12 +35,15 @@ _HOMES = {
     "compare": "genlab.commands.compare",
     "evaluate": "genlab.commands.evaluate",
     "export": "genlab.commands.export",
+    "fit": "genlab.commands.train",
+    "fit_or_load": "genlab.commands.train",
     "list_runs": "genlab.commands.find",
     "load_config": "genlab.zoo",
     "load_dataset": "genlab.data",
     "load_pretrained": "genlab.commands.pretrained",
     "load": "genlab.commands.sample",
     "nats": "genlab.commands.nats",
+    "resume": "genlab.commands.train",
     "sample": "genlab.commands.sample",
 }
 
@@ -49,7 +52,7 @@ def __getattr__(name: str) -> Any:
     """Import a verb when it is first asked for: torch takes seconds, and ``--help`` needs none of it."""
     if name not in __all__:
         raise AttributeError(f"module 'genlab' has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "genlab.commands.train")), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -87,7 +87,7 @@ class State(Protocol):
 
     @property
     def t(self) -> int:
-        """The noise level, from T - 1 down; -1 is the finished image."""
+        """The timestep, from T - 1 down; -1 is the finished image."""
         ...
 
     @property

@@ -7,8 +7,10 @@ their last line, no machine's paths or kernel names. Cell ids stay as they are.
     python tools/execute_notebooks.py                 the whole series, in place
     python tools/execute_notebooks.py 01 03           some of it
     python tools/execute_notebooks.py --set-up-only   write the set-up cell, tidy, run nothing
+    python tools/execute_notebooks.py --sources       write the code anew that show_source shows, run nothing
 """
 
+import ast
 import base64
 import io
 import re
@@ -16,7 +18,7 @@ import sys
 import time
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import nbformat
 import typer
@@ -24,6 +26,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
+
+from genlab.teach.source import source_of
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 SET_UP_TAG = "genlab-set-up"
@@ -114,6 +118,40 @@ def without_paths(text: str) -> str:
     return re.sub(r"(?<![\w.:/])/(?:[\w.+-]+/)+([\w.+-]+/[\w.+-]+)", r".../\1", text)
 
 
+def refresh_sources(notebook: NotebookNode) -> None:
+    """Put the code of today under each cell that does nothing but ``teach.show_source(...)``."""
+    for cell, texts in shown_sources(notebook):
+        cell.outputs = [
+            nbformat.v4.new_output(
+                "display_data",
+                {"text/markdown": text, "text/plain": "<IPython.core.display.Markdown object>"},
+            )
+            for text in texts
+        ]
+
+
+def shown_sources(notebook: NotebookNode) -> list[tuple[NotebookNode, list[str]]]:
+    """The cells that show code, with what they show today."""
+    names: dict[str, Any] = {}
+    shown = []
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or SET_UP_TAG in cell.metadata.get("tags", []):
+            continue
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:  # a magic of IPython
+            continue
+        imports: list[ast.stmt] = [
+            line for line in tree.body if isinstance(line, (ast.Import, ast.ImportFrom))
+        ]
+        exec(compile(ast.Module(imports, []), cell.id, "exec"), names)
+        if cell.source.startswith("teach.show_source("):
+            call = ast.parse(cell.source, mode="eval").body
+            assert isinstance(call, ast.Call)
+            shown.append((cell, [source_of(eval(ast.unparse(thing), names)) for thing in call.args]))
+    return shown
+
+
 def execute(path: Path) -> None:
     """Run one notebook in place; an error in a cell leaves the file as it was."""
     notebook = nbformat.read(path, as_version=4)
@@ -144,6 +182,7 @@ def execute(path: Path) -> None:
 def main(
     names: Annotated[list[str] | None, typer.Argument(help="Beginnings of names, such as 01.")] = None,
     set_up_only: Annotated[bool, typer.Option(help="Write the set-up cell and run nothing.")] = False,
+    sources: Annotated[bool, typer.Option(help="Write the shown code anew and run nothing.")] = False,
 ) -> None:
     """Execute the series in place and keep its outputs."""
     every = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
@@ -152,10 +191,13 @@ def main(
         print(f"no notebook begins with {' or '.join(names or [])}", file=sys.stderr)
         raise typer.Exit(2)
     for path in chosen:
-        if set_up_only:
+        if set_up_only or sources:
             notebook = nbformat.read(path, as_version=4)
-            write_set_up(notebook)
-            tidy(notebook)
+            if sources:
+                refresh_sources(notebook)
+            else:
+                write_set_up(notebook)
+                tidy(notebook)
             nbformat.write(notebook, path)
         else:
             execute(path)

@@ -67,7 +67,7 @@ class DiffusionConfig(Settings):
     network: Annotated[NaiveNetworkConfig | MLPNetworkConfig | UNetConfig, Field(discriminator="kind")] = (
         Field(UNetConfig(), description="the network that makes the prediction")
     )
-    num_train_timesteps: int = Field(1000, ge=1, le=100_000, description="T, noise levels in training")
+    num_train_timesteps: int = Field(1000, ge=1, le=100_000, description="T, timesteps of training")
     schedule: ScheduleName = Field("cosine", description="how the noise grows; straight: flow matching")
     zero_terminal_snr: bool = Field(False, description="bend the schedule so that it ends in pure noise")
     prediction_type: PredictionType = Field("epsilon", description="what the network says")
@@ -76,7 +76,7 @@ class DiffusionConfig(Settings):
     )
     sampler: SamplerName = Field("ddim", description="how noise becomes an image")
     num_inference_steps: int = Field(50, ge=1, description="steps of the sampler, at most T")
-    timestep_spacing: Spacing = Field("trailing", description="which noise levels the steps visit")
+    timestep_spacing: Spacing = Field("trailing", description="which timesteps the steps visit")
     eta: float = Field(0.0, ge=0, le=1, description="noise of ddim: 0 none, 1 as much as ddpm")
     clip_sample: bool = Field(True, description="keep predicted images in [-1, 1]")
     num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")

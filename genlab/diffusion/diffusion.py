@@ -1,6 +1,7 @@
 """The diffusion model as a family: one network, a schedule, a sampler."""
 
 from collections.abc import Callable, Iterator
+from inspect import signature
 from math import inf
 from typing import Any
 
@@ -12,7 +13,7 @@ from genlab.diffusion.config import DiffusionConfig, MLPNetworkConfig, NaiveNetw
 from genlab.diffusion.editing import inpainting, noised_start
 from genlab.diffusion.guidance import drop_labels, guided
 from genlab.diffusion.loss import denoising_loss
-from genlab.diffusion.mlp import MLPNoisePredictor, NaiveNoisePredictor
+from genlab.diffusion.mlp import MLPDenoiser, NaiveDenoiser
 from genlab.diffusion.samplers import SAMPLERS, Denoiser, Pairs, SamplerStep, as_denoiser
 from genlab.diffusion.schedule import Spacing, make_schedule, timestep_pairs
 from genlab.diffusion.unet import UNet
@@ -27,9 +28,9 @@ def build_network(config: DiffusionConfig) -> nn.Module:
     """The network that the settings ask for; all have the signature (x_t, t, labels)."""
     network = config.network
     if isinstance(network, NaiveNetworkConfig):
-        return NaiveNoisePredictor(network.hidden_dim)
+        return NaiveDenoiser(network.hidden_dim)
     if isinstance(network, MLPNetworkConfig):
-        return MLPNoisePredictor(network.hidden_dim, network.num_layers, config.num_classes)
+        return MLPDenoiser(network.hidden_dim, network.num_layers, config.num_classes)
     unet = UNet(
         network.channels,
         patch_size=network.patch_size,
@@ -128,13 +129,13 @@ class Diffusion:
         name = self.config.sampler if sampler is None else sampler
         if name not in SAMPLERS:
             raise GenlabError(f"unknown sampler {name!r}: {did_you_mean(name, SAMPLERS)}")
-        options: dict[str, Any] = {"generator": generator} if name in ("ddpm", "ddim") else {}
-        if name == "ddim":
-            options["eta"] = self.config.eta if eta is None else eta
-        elif eta is not None:
+        takes = signature(SAMPLERS[name]).parameters
+        if eta is not None and "eta" not in takes:
             raise GenlabError(f"eta is a setting of the sampler ddim: leave it out for {name}")
-        if not 0 <= options.get("eta", 0) <= 1:
+        options: dict[str, Any] = {"generator": generator, "eta": self.config.eta if eta is None else eta}
+        if not 0 <= options["eta"] <= 1:
             raise GenlabError(f"eta should be in 0..1, got {options['eta']}")
+        options = {option: value for option, value in options.items() if option in takes}
         return SAMPLERS[name](denoise, x, self.schedule, pairs, **options)
 
     def pairs(self, num_inference_steps: int | None = None, spacing: Spacing | None = None) -> Pairs:

@@ -49,7 +49,7 @@ def _weights_on(
 
 
 def min_snr_weights(schedule: NoiseSchedule, prediction_type: PredictionType, gamma: float) -> Tensor:
-    """(T,) float64: what makes the loss that of the image, weighed by min(SNR, gamma).
+    """The Min-SNR weight of each timestep, (T,) float64: the loss of the image, weighed by min(SNR, gamma).
 
     Without it the nearly clean times, where the prediction is easy and the signal-to-noise ratio huge, pull
     hardest (Hang et al. 2023, arXiv:2303.09556, equation 8; gamma is 5 there).

@@ -1,4 +1,4 @@
-"""The two MLP noise predictors: one without the time as an input, and one with it."""
+"""The two MLP denoisers: one without the time as an input, and one with it."""
 
 from math import prod
 
@@ -10,8 +10,8 @@ from genlab.diffusion.embedding import TimestepEmbedding
 from genlab.nn.mlp import join_labels, mlp
 
 
-class NaiveNoisePredictor(nn.Module):
-    """x_t to noise, 784 -> 512 -> 784, blind to the time: what one tries first, and why it fails.
+class NaiveDenoiser(nn.Module):
+    """x_t to a prediction, 784 -> 512 -> 784, blind to the time: what one tries first, and why it fails.
 
     Not knowing how noisy its input is, it cannot know how much of it to call noise.
     """
@@ -26,8 +26,8 @@ class NaiveNoisePredictor(nn.Module):
         return self.layers(x.flatten(1)).view_as(x)
 
 
-class MLPNoisePredictor(nn.Module):
-    """x_t and t to noise: the same idea with the time as a second input.
+class MLPDenoiser(nn.Module):
+    """x_t and t to a prediction: the same idea with the time as a second input.
 
     Args:
         hidden_dim: width of the hidden layers.

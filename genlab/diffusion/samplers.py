@@ -24,7 +24,7 @@ class SamplerStep:
     """Where the walk stands.
 
     Attributes:
-        t: the noise level of ``x``; -1 is the finished image.
+        t: the timestep of ``x``; -1 is the finished image.
         x: (N, 1, 28, 28), about [-1, 1] plus noise.
         pred_original_sample: the image that the network expects at the end, seen from here.
     """

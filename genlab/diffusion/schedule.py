@@ -3,8 +3,8 @@
     x_t = alpha[t] x_start + sigma[t] noise                                          (Ho et al. 2020, eq. 4)
 
 Time runs from 0 (almost the image) to T - 1 (almost pure noise). Diffusion and flow matching differ in
-these two curves and in nothing else: diffusion keeps alpha² + sigma² = 1, which is a quarter circle
-from image to noise, flow matching keeps alpha + sigma = 1, the straight line.
+these two curves and, by habit, in what the network predicts: diffusion keeps alpha² + sigma² = 1, which
+is a quarter circle from image to noise, flow matching keeps alpha + sigma = 1, the straight line.
 
     Ho et al. 2020          Lu et al. 2022    diffusers                 here
     T                       T                 num_train_timesteps       num_train_timesteps
@@ -17,7 +17,9 @@ from image to noise, flow matching keeps alpha + sigma = 1, the straight line.
     beta_t                                    betas                     betas
     q(x_t | x_0)            q_0t(x_t | x_0)   add_noise                 add_noise
 
-The alpha_t of Ho et al. is another one: 1 - beta_t, the share of the variance kept in a single step.
+Times are counted from 0 here, as in diffusers, and from 1 in the papers: their x_1 is x_t at t = 0, and
+their x_0, the image itself, is at t = -1. The alpha_t of Ho et al. is another one: 1 - beta_t, the share
+of the variance kept in a single step.
 """
 
 import math
@@ -60,13 +62,13 @@ class NoiseSchedule:
 
     @property
     def betas(self) -> Tensor:
-        """(T,), share of that variance lost at each step: of a diffusion, the variance of its noise."""
+        """(T,), beta_t = 1 - alpha-bar_t / alpha-bar_(t-1): of diffusion, the variance of a step."""
         before = torch.cat([torch.ones(1, dtype=torch.float64), self.alphas_cumprod[:-1]])
         return 1 - self.alphas_cumprod / before
 
     @property
     def snr(self) -> Tensor:
-        """(T,), signal-to-noise ratio, (alpha / sigma)²: what two schedules have in common or not."""
+        """(T,), signal-to-noise ratio, (alpha / sigma)²."""
         return (self.alpha / self.sigma).square()
 
     def at(self, t: int) -> tuple[float, float]:
@@ -189,7 +191,7 @@ def timestep_pairs(
         num_train_timesteps: T.
         num_inference_steps: N, how many jumps, 1..T.
         spacing: as in table 2 of Lin et al. 2023 (arXiv:2305.08891). ``trailing`` and ``linspace`` start
-            at T - 1, where training ended, in pure noise; ``linspace`` also visits 0, which spends a
+            at T - 1, the noisiest time of training; ``linspace`` also visits 0, which spends a
             step on almost nothing. ``leading`` leaves the noisiest levels out: it is the habit of early
             libraries, and hands the network an input that is noisier than it is told.
 

@@ -1,4 +1,4 @@
-"""A UNet for 28x28: down to coarse maps, back up, with a bridge at every level.
+"""A UNet for 28x28: down to coarse maps, back up, with a skip connection at every level.
 
 Ronneberger et al. 2015 for the shape, Ho et al. 2020 (appendix B) for the use in diffusion.
 """
@@ -22,7 +22,7 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 
 def zeroed(module: nn.Module) -> nn.Module:
-    """The module with all weights at zero, so that a block starts as the identity (He et al. 2016)."""
+    """The module with all weights at zero: its block starts as the identity (Goyal et al. 2017, 5.1)."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
     return module
@@ -56,7 +56,7 @@ class ResidualBlock(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Back to the resolution that the bridge brings: twice as fine, or 7x7 from 4x4."""
+    """Back to the resolution that the skip connection brings: twice as fine, or 7x7 from 4x4."""
 
     def forward(self, x: Tensor, like: Tensor) -> Tensor:
         """(N, C, h, w) and a map of (..., H, W) to (N, C, H, W), every value repeated."""
@@ -135,15 +135,15 @@ class UNet(nn.Module):
         self.first = nn.Conv2d(pixels, channels[0], 3, padding=1)
 
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        width, bridges = channels[0], [channels[0]]
+        width, skips = channels[0], [channels[0]]
         for level, wide in enumerate(channels):
             if level > 0:
                 self.down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
-                bridges.append(width)
+                skips.append(width)
             for _ in range(num_res_blocks):
                 self.down.append(blocks[level](width, wide, embedding_dim))
                 width = wide
-                bridges.append(width)
+                skips.append(width)
 
         self.middle = nn.ModuleList([ResidualBlock(width, width, embedding_dim)])
         if attention:
@@ -151,7 +151,7 @@ class UNet(nn.Module):
 
         for level, wide in reversed(list(enumerate(channels))):
             for _ in range(num_res_blocks + 1):
-                self.up.append(blocks[level](width + bridges.pop(), wide, embedding_dim))
+                self.up.append(blocks[level](width + skips.pop(), wide, embedding_dim))
                 width = wide
             if level > 0:
                 self.up.append(Upsample())
@@ -183,15 +183,15 @@ class UNet(nn.Module):
             embedding = embedding + (labels @ self.embed_class.weight if blend else self.embed_class(labels))
 
         h = self.first(self.unfold(x))
-        bridges = [h]
+        skips = [h]
         for block in self.down:
             h = block(h, embedding) if isinstance(block, ResidualBlock) else block(h)
-            bridges.append(h)
+            skips.append(h)
         for block in self.middle:
             h = block(h, embedding) if isinstance(block, ResidualBlock) else block(h)
         for block in self.up:
             if isinstance(block, ResidualBlock):
-                h = block(torch.cat([h, bridges.pop()], dim=1), embedding)
+                h = block(torch.cat([h, skips.pop()], dim=1), embedding)
             else:
-                h = block(h, bridges[-1])
+                h = block(h, skips[-1])
         return self.fold(self.last(h))

@@ -89,11 +89,10 @@ def decision_boundary(real_logits: Tensor, fake_logits: Tensor, game: Game) -> T
 
 
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """The squared gradient of the discriminator's logit by its input, averaged over the inputs.
+    """The zero-centred gradient penalty: the squared gradient of the logit by the input, averaged.
 
-    Zero-centred (Mescheder et al. 2018, arXiv:1801.04406, section 4.1): called R1 on real inputs and
-    R2 on fakes. Where real and fake agree, a discriminator at its optimum has no slope left to push them
-    apart.
+    Called R1 on real inputs and R2 on fakes (Mescheder et al. 2018, arXiv:1801.04406, section 4.1). Where
+    real and fake agree, a discriminator at its optimum has no slope left to push them apart.
 
     Args:
         discriminator: inputs to logits, one per input and each from its own input alone.
@@ -106,7 +105,7 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) 
 
 
 def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
-    """(|slope| - 1)^2 of the discriminator between a real and a fake image, averaged.
+    """The gradient penalty of WGAN-GP: (|gradient| - 1)^2 of D between a real and a fake image, averaged.
 
     A slope of at most 1 everywhere makes D(x) - D(G(z)) a distance (Gulrajani et al. 2017,
     arXiv:1704.00028, equation 3); it is asked for at a random point of the line between the two.

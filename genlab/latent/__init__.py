@@ -1,4 +1,4 @@
-"""What can be done with codes of any model that decodes: grids, walks, sums and directions."""
+"""What can be done with codes of any model that decodes: grids, walks, class means and directions."""
 
 from genlab.latent.walks import class_means, linear_walk, manifold_grid, spherical_walk
 

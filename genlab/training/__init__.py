@@ -1,1 +1,1 @@
-"""Training: one loop that knows no family, averaged weights, and the folder a run leaves behind."""
+"""Training: one loop that knows no family, and averaged weights."""

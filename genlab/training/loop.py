@@ -30,6 +30,8 @@ def step(
 ) -> None:
     """One step of every network, in the order in which the family yields its losses.
 
+    ``train`` makes the same one by ``full_step``; a test holds that both give the same weights.
+
     Args:
         family: its networks are changed in place.
         optimisers: one per network, by name.
@@ -61,7 +63,7 @@ class Step:
 
 
 class TrainingDiverged(GenlabError):
-    """A loss became infinite or not a number."""
+    """A loss, or a weight, became infinite or not a number."""
 
 
 def train(
@@ -83,7 +85,7 @@ def train(
         state: where to go on from; a new start if left out.
 
     Raises:
-        TrainingDiverged: a loss is not finite; the step is not made, the weights are the last good ones.
+        TrainingDiverged: a loss is not finite; neither its network steps on it, nor those that come after.
         GenlabError: the data has labels that a class-conditional model cannot take.
     """
     check_labels(family, dataset)
@@ -113,7 +115,7 @@ def train(
 
 
 def finish(state: TrainingState, dataset: Dataset) -> float:
-    """What the family does once, after its last step, as it will be sampled; the seconds that took."""
+    """The family's own last deed, with the averaged weights, after the last step; returns its seconds."""
     if not isinstance(state.family, HasFinish):
         return 0.0
     started = perf_counter()

@@ -1,11 +1,12 @@
 """The evidence lower bound (ELBO) on log p(x), in nats, and what it is made of.
 
-Training minimises distance + beta * KL. Divided by beta that is a negative ELBO but for a constant:
+Training minimises distance + beta * KL. For ``l2`` and ``l1`` that is beta * -ELBO but for a constant:
 exp(-distance / beta) is the shape of a density around the reconstruction, as wide as beta makes it
 (Rybkin et al. 2021, arXiv:2006.13202). The constant, which scales its integral to 1, changes nothing in
 training; it is what makes the bounds of two VAEs comparable. A beta far below the squared error of a
-reconstruction, chosen for sharp samples, claims more precision than the model has: such a VAE gets very
-many nats.
+reconstruction, chosen for sharp samples, claims more precision than the model has: its ELBO is very low.
+For ``bce`` and ``gaussian`` the distance is a likelihood of its own, and the loss is -ELBO at beta 1
+alone. With free bits it is no bound.
 
     l2        exp(-d^2 / beta)    a Gaussian of variance beta / 2 in every pixel
     l1        exp(-|d| / beta)    a Laplace distribution of scale beta
@@ -28,14 +29,15 @@ from genlab.vae.loss import Output, Reconstruction, gaussian_nats, kl_divergence
 
 
 def elbo(log_likelihood: Tensor, kl: Tensor) -> Tensor:
-    """The evidence lower bound on log p(x): log p(x|z) - KL(q(z|x) || p(z)), where z ~ q(z|x).
+    """The evidence lower bound on log p(x) at one z ~ q(z|x): log p(x|z) - KL(q(z|x) || p(z)).
 
     Reconstruction minus KL (Kingma and Welling 2014, equations 3 and 7). The KL may also be estimated by
     the same z, as log q(z|x) - log p(z), which makes the bound log p(x|z) + log p(z) - log q(z|x)
-    (equation 2 there). On average over z neither is above log p(x).
+    (equation 2 there). The bound itself is the mean over z, which is not above log p(x) for either.
 
-    What is made of it: ``VAE.losses`` yields beta * -elbo, but for a constant; ``VAE.nats`` is -elbo for
-    k = 1, and for more codes ``importance_weighted_nats``: minus the logarithm of the mean of exp(elbo).
+    What is made of it: the loss that ``VAE.losses`` yields is -elbo in another unit, as said above;
+    ``VAE.nats`` is -elbo for k = 1, and for more codes ``importance_weighted_nats``: minus the logarithm of
+    the mean of exp(elbo).
     """
     return log_likelihood - kl
 
@@ -84,11 +86,11 @@ def negative_log_likelihood(
 
 
 def kl_of_each(mu: Tensor, log_var: Tensor) -> Tensor:
-    """``kl_divergence`` of each image, (N,): that of a batch which holds nothing else."""
+    """The KL of each image, (N,), where ``kl_divergence`` is their mean."""
     return torch.vmap(kl_divergence)(mu.unsqueeze(1), log_var.unsqueeze(1))
 
 
-AT_ONCE = 2_000  # codes decoded in one go: memory stays bounded whatever k and N are
+CODES_AT_ONCE = 2_000  # decoded in one go: memory stays bounded whatever k and N are
 
 
 def importance_weighted_nats(
@@ -113,13 +115,13 @@ def importance_weighted_nats(
     Returns:
         (N,).
     """
-    per_image, at_once = [], max(1, AT_ONCE // k)
-    for start in range(0, len(mu), at_once):
-        rows = slice(start, start + at_once)
+    per_image, images_at_once = [], max(1, CODES_AT_ONCE // k)
+    for start in range(0, len(mu), images_at_once):
+        rows = slice(start, start + images_at_once)
         centre, log_sigma = mu[rows, None], log_var[rows, None] / 2
         total = torch.full((len(centre),), -torch.inf, device=mu.device)
-        for done in range(0, k, AT_ONCE):
-            size = (len(centre), min(AT_ONCE, k - done), mu.shape[1])
+        for done in range(0, k, CODES_AT_ONCE):
+            size = (len(centre), min(CODES_AT_ONCE, k - done), mu.shape[1])
             noise = torch.randn(size, generator=generator).to(mu.device)
             log_likelihood, log_prior = log_terms((centre + log_sigma.exp() * noise).flatten(0, 1), rows)
             log_q = (log_standard_normal(noise) - log_sigma.sum(2)).flatten()

@@ -99,9 +99,10 @@ class Autoencoder(nn.Module):
 
 
 def reparameterise(mu: Tensor, log_var: Tensor) -> Tensor:
-    """Draw z ~ N(mu, exp(log_var)) so that gradients reach mu and log_var (equation 10 there).
+    """Draw z ~ N(mu, exp(log_var)) so that gradients reach mu and log_var.
 
-    The randomness is in ``noise``, which depends on neither: a product and a sum have gradients.
+    (Kingma and Welling 2014, equation 10.) The randomness is in ``noise``, which depends on neither: a
+    product and a sum have gradients.
     """
     noise = torch.randn_like(mu)
     return mu + torch.exp(log_var / 2) * noise

@@ -63,9 +63,9 @@ class VAE:
         self.networks = nn.ModuleDict({"autoencoder": build_network(config)})
 
     def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
-        """beta * -ELBO but for a constant (``genlab.vae.likelihood``): reconstruction loss + beta * KL.
+        """Reconstruction loss + beta * KL: -ELBO in another unit, as ``genlab.vae.likelihood`` says.
 
-        Logged: ``reconstruction`` and ``kl``.
+        Logged: ``reconstruction`` and ``kl``, the latter without free bits.
         """
         autoencoder, config = self._autoencoder, self.config
         images = self._seen(images)

@@ -58,7 +58,7 @@ class RealOrGenerated(Panel):
         super().redraw()
 
     def verdict(self) -> str:
-        """The score in a sentence: guessing gives 10 on average and 14 or more once in 17 games."""
+        """The score in a sentence: guessing gives 10 on average and 15 or more once in 48 games."""
         surprise = "better than guessing" if self.correct >= 15 else "what guessing might give"
         return f"{self.correct} of 20 right: {surprise}. Above the real ones, below the generated."
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from genlab.data import to_unit
 from genlab.diffusion import Diffusion, DiffusionConfig
-from genlab.diffusion.mlp import MLPNoisePredictor, NaiveNoisePredictor
-from genlab.diffusion.samplers import SAMPLERS
+from genlab.diffusion.config import SamplerName
+from genlab.diffusion.mlp import MLPDenoiser, NaiveDenoiser
+from genlab.diffusion.samplers import SAMPLERS, SamplerStep
 from genlab.diffusion.schedule import timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError
@@ -53,8 +54,8 @@ def spied(**settings: Any) -> tuple[Diffusion, Spy]:
 @pytest.mark.parametrize(
     ("network", "kind"),
     [
-        ({"kind": "naive", "hidden_dim": 8}, NaiveNoisePredictor),
-        (MLP, MLPNoisePredictor),
+        ({"kind": "naive", "hidden_dim": 8}, NaiveDenoiser),
+        (MLP, MLPDenoiser),
         ({"kind": "unet", "channels": [4, 8]}, UNet),
     ],
 )
@@ -189,6 +190,22 @@ def test_the_call_names_a_spacing() -> None:
     family = small(timestep_spacing="leading")
     assert [state.t for state in family.trajectory(1)] == [15, 10, 5, 0, -1]
     assert [state.t for state in family.trajectory(1, spacing="linspace")] == [19, 13, 6, 0, -1]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_is_named_in_the_config_and_decided_by_the_generator(sampler: SamplerName) -> None:
+    family = small(sampler=sampler)
+    first, again = (family.sample(2, generator=torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(first, again)
+
+
+def test_a_new_sampler_that_draws_noise_is_given_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    def third(*args: Any, generator: torch.Generator | None = None) -> Iterator[SamplerStep]:
+        assert generator is not None
+        return SAMPLERS["ddpm"](*args, generator=generator)
+
+    monkeypatch.setitem(SAMPLERS, "ddim", third)
+    small(sampler="ddim").sample(1, generator=torch.Generator().manual_seed(1))
 
 
 class OneImage(nn.Module):

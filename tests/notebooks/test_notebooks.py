@@ -24,6 +24,18 @@ def notebook(request: pytest.FixtureRequest) -> Any:
     return nbformat.read(path, as_version=4)
 
 
+@pytest.fixture(scope="module")
+def script() -> Any:
+    """``tools/execute_notebooks.py``, which is no module of a package."""
+    path = project_dir() / "tools" / "execute_notebooks.py"
+    spec = importlib.util.spec_from_file_location("execute_notebooks", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def code_cells(notebook: Any) -> list[Any]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
@@ -92,14 +104,7 @@ def test_cells_are_short(notebook: Any) -> None:
     assert not long
 
 
-def test_the_set_up_cell_comes_first_and_is_the_scripts(notebook: Any) -> None:
-    spec = importlib.util.spec_from_file_location(
-        "execute_notebooks", project_dir() / "tools" / "execute_notebooks.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+def test_the_set_up_cell_comes_first_and_is_the_scripts(notebook: Any, script: Any) -> None:
     assert script.SET_UP_TAG == SET_UP_TAG
     first, *others = code_cells(notebook)
     assert SET_UP_TAG in tags(first)
@@ -121,6 +126,12 @@ def test_every_picture_has_a_text(notebook: Any) -> None:
         and not output.metadata.get("image/png", {}).get("alt", "").strip()
     ]
     assert not silent
+
+
+def test_the_code_that_is_shown_is_the_code_that_runs(notebook: Any, script: Any) -> None:
+    """Stale? ``python tools/execute_notebooks.py --sources``."""
+    for cell, texts in script.shown_sources(notebook):
+        assert [output.data["text/markdown"] for output in cell.outputs] == texts, head(cell)
 
 
 def test_outputs_are_tidy(notebook: Any) -> None:

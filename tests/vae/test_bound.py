@@ -146,7 +146,7 @@ def test_the_same_draws_in_parts_or_in_one_go(at_once: int, monkeypatch: pytest.
         return model.log_terms(z, rows)
 
     whole = model.nats(64)
-    monkeypatch.setattr(bound, "AT_ONCE", at_once)
+    monkeypatch.setattr(bound, "CODES_AT_ONCE", at_once)
     parts = importance_weighted_nats(log_terms, model.mu, model.log_var, 64, seeded())
     torch.testing.assert_close(parts, whole)
     assert max(sizes) <= at_once
@@ -157,14 +157,14 @@ def test_the_same_draws_in_parts_or_in_one_go(at_once: int, monkeypatch: pytest.
 def test_odd_parts_mean_the_same(at_once: int, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = toy(1)
     mean, error = model.means(k, 2000)
-    monkeypatch.setattr(bound, "AT_ONCE", at_once)
+    monkeypatch.setattr(bound, "CODES_AT_ONCE", at_once)
     other, other_error = model.means(k, 25, seed=1)
     assert ((mean - other).abs() < 4 * (error.square() + other_error.square()).sqrt()).all()
 
 
 def test_images_beyond_one_go_are_each_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoder that ignores the code, an encoder that answers with the prior: the bound is exact."""
-    monkeypatch.setattr(bound, "AT_ONCE", 10)
+    monkeypatch.setattr(bound, "CODES_AT_ONCE", 10)
     x = torch.arange(33.0)
 
     def log_terms(z: Tensor, rows: slice) -> tuple[Tensor, Tensor]:

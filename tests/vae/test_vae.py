@@ -518,7 +518,7 @@ def test_nats_of_images_together_are_those_of_each_by_itself(
             buffer.add_(torch.randn(buffer.shape, generator=seeded()).tril() / 3)  # each class its own
     given = None if num_classes is None else labels
     together = family.nats(images, given, k=48, generator=seeded())
-    monkeypatch.setattr("genlab.vae.likelihood.AT_ONCE", 16)
+    monkeypatch.setattr("genlab.vae.likelihood.CODES_AT_ONCE", 16)
     torch.testing.assert_close(family.nats(images, given, k=48, generator=seeded()), together)
 
 
