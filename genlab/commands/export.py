@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import JsonValue
 
 from genlab.commands.find import find_run
 from genlab.errors import GenlabError
@@ -76,13 +75,12 @@ def thinned(history: Sequence[Step], most: int = MOST_LINES) -> list[str]:
     lines = []
     for stretch in np.array_split(np.arange(len(history)), min(most, len(history))):
         steps = [history[index] for index in stretch]
-        last: dict[str, JsonValue] = {"step": steps[-1].step, "epoch": steps[-1].epoch}
-        last["seconds"] = round(steps[-1].seconds, 4)
-        names = dict.fromkeys(name for step in steps for name in step.losses)  # some are not in every step
-        means = {name: np.mean([s.losses[name] for s in steps if name in s.losses]) for name in names}
-        lines.append(
-            json.dumps({**last, **{name: float(f"{mean:.5g}") for name, mean in means.items()}}) + "\n"
-        )
+        line: dict[str, float] = {"step": steps[-1].step, "epoch": steps[-1].epoch}
+        line["seconds"] = round(steps[-1].seconds, 4)
+        for name in dict.fromkeys(name for step in steps for name in step.losses):
+            mean = np.mean([step.losses[name] for step in steps if name in step.losses])  # not in every step
+            line[name] = float(f"{mean:.5g}")
+        lines.append(json.dumps(line) + "\n")
     return lines
 
 
