@@ -11,13 +11,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from genlab.commands.evaluate import data_of, evaluate_family, load_both, open_out, training_seconds
+from genlab.commands.evaluate import data_of, evaluate_family, training_seconds, yardstick_for
 from genlab.commands.find import find_run
 from genlab.commands.sample import load, sample_in_batches
 from genlab.config import read_settings
 from genlab.errors import GenlabError
 from genlab.evaluation.curves import QUICK, Point, draw_curves, frechet_ratio
-from genlab.evaluation.measure import Yardstick, make_yardstick
+from genlab.evaluation.measure import Yardstick
 from genlab.evaluation.report import KNOWN_METRICS, Report, report_from_json
 from genlab.evaluation.table import (
     COST,
@@ -109,9 +109,7 @@ def compare(
         (one, a), (two, b) = list(trained_on.items())[:2]
         raise GenlabError(f"{a} was trained on {one} and {b} on {two}: name what to compare with, --dataset")
     name, root = data_of(paths[0])
-    train, test = load_both(dataset or name, data_root or root)
-    open_out(out)
-    yardstick = make_yardstick(train, test, n, say=say)
+    yardstick = yardstick_for(dataset or name, data_root or root, n, out=out)
     names = row_names(paths)
     return ModelComparison(yardstick, [measure_run(path, yardstick, names[path]) for path in paths])
 
@@ -161,7 +159,8 @@ def measure_finished(
         return
     measured.report = evaluation.report
     for steps in STEP_COUNTS if isinstance(family, Walks) else (None,):
-        measured.sampling += curve_point(model, family, yardstick, seed, steps=steps)
+        label = f"{steps} steps" if steps else ""
+        measured.sampling += curve_point(model, family, yardstick, seed, label=label, steps=steps)
 
 
 def curve_point(
@@ -178,15 +177,13 @@ def curve_point(
 
     None, and why is said, where the images are refused or the sampler cannot make so few or many steps.
     """
-    n, label = min(QUICK, yardstick.reference.n), f"{steps} steps" if steps else label
-    started = perf_counter()
+    n, started = min(QUICK, yardstick.reference.n), perf_counter()
     try:
         images = sample_in_batches(family, n, seed=seed, num_inference_steps=steps)
         each = (perf_counter() - started) / n
         ratio = frechet_ratio(images, yardstick.reference)
     except GenlabError as error:
-        after = label if trained is None else f"after {trained:.0f} s"
-        say(f"{model} {after}: {error}")
+        say(f"{model}, {label or 'as trained'}: {error}")
         return []
     return [Point(model, label, each if trained is None else trained, ratio)]
 

@@ -85,7 +85,7 @@ def evaluate(
         images = read_images(path, n)
         if dataset is None:
             raise GenlabError(f"{path}: say what its images should look like, --dataset mnist")
-        yardstick = _yardstick(dataset, data_root, len(images), seed, out)
+        yardstick = yardstick_for(dataset, data_root, len(images), seed=seed, out=out)
         return Evaluation(report_on(images, yardstick, name=path.name, seed=seed), images, yardstick)
     if path.is_file():
         raise GenlabError(
@@ -95,15 +95,16 @@ def evaluate(
     path = find_run(target)
     family = load(path, checkpoint, overrides=overrides)
     name, root = data_of(path)
-    yardstick = _yardstick(dataset or name, data_root or root, n, seed, out)
+    yardstick = yardstick_for(dataset or name, data_root or root, n, seed=seed, out=out)
     changed = [f"{key.rpartition('.')[2]} {value}" for key, value in (overrides or {}).items()]
     title = ", ".join([path.name, *changed])
     return evaluate_family(family, yardstick, name=title, seed=seed, training_seconds=training_seconds(path))
 
 
-def _yardstick(
-    dataset: str, data_root: str | Path | None, n: int | None, seed: int, out: Path | None
+def yardstick_for(
+    dataset: str, data_root: str | Path | None, n: int | None, *, seed: int = 0, out: Path | None = None
 ) -> Yardstick:
+    """Real images to measure with; ``out`` is made before minutes are spent on judging them."""
     train, test = load_both(dataset, data_root)
     open_out(out)
     return make_yardstick(train, test, n, seed=seed, say=say)

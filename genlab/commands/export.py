@@ -3,9 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -49,6 +48,8 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
     if checkpoint is None:
         raise GenlabError(f"{source} has no checkpoint: train it again")
     lines = thinned(list(read_metrics(source)))
+    public = {key: value for key, value in summary.items() if key not in ("source", "data_root")}
+    public |= {"exported": True} | ({} if command is None else {"command": command})
     aside = target.with_name(f".{target.name}.part")
     try:
         with writing(target):
@@ -61,7 +62,7 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
             if (source / SHEET).is_file():
                 shutil.copyfile(source / SHEET, aside / SHEET)
             write_aside(aside / METRICS, "".join(lines))
-            write_aside(aside / SUMMARY, json.dumps(_public(summary, command), indent=2) + "\n")
+            write_aside(aside / SUMMARY, json.dumps(public, indent=2) + "\n")
             rename_folder(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -82,9 +83,3 @@ def thinned(history: Sequence[Step], most: int = MOST_LINES) -> list[str]:
             line[name] = float(f"{mean:.5g}")
         lines.append(json.dumps(line) + "\n")
     return lines
-
-
-def _public(summary: Mapping[str, Any], command: str | None) -> dict[str, Any]:
-    """The summary without what is of this machine alone."""
-    kept = {key: value for key, value in summary.items() if key not in ("source", "data_root")}
-    return {**kept, "exported": True, **({} if command is None else {"command": command})}

@@ -6,6 +6,7 @@ does meets all of them.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -138,22 +139,14 @@ def _train_and_measure(
 
 
 def _train_for(seconds: float, name: str, seed: int, train: Dataset, run: Path) -> Family:
-    if run.exists():
-        if _has_trained_for(seconds, run):  # resume would say how to train longer
-            return load(run)
-        return resume(run, {"train.max_seconds": seconds}, dataset=train, live_plot=False)[0]
-    return fit(_settings(name, train, seconds, seed), train, run, live_plot=False)[0]
-
-
-def _has_trained_for(seconds: float, run: Path) -> bool:
-    """Whether a run has ended, and after so many seconds or because it has made all its steps."""
+    if not run.exists():
+        return fit(_settings(name, train, seconds, seed), train, run, live_plot=False)[0]
     summary = read_summary(run)
-    if not summary.get("finished"):
-        return False
-    history = list(read_metrics(run))
-    return bool(history) and (
-        history[-1].seconds >= seconds or history[-1].step >= summary.get("total_steps", float("inf"))
-    )
+    if summary.get("finished"):
+        for last in list(read_metrics(run))[-1:]:
+            if last.seconds >= seconds or last.step >= summary.get("total_steps", math.inf):
+                return load(run)  # resume would say how to train longer
+    return resume(run, {"train.max_seconds": seconds}, dataset=train, live_plot=False)[0]
 
 
 def _run(out: Path, name: str, seed: int) -> Path:

@@ -36,7 +36,7 @@ DIFFUSION = {"model.network.hidden_dim": 8, "model.num_train_timesteps": 50, "mo
 
 @pytest.fixture(autouse=True)
 def one_yardstick(yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.commands.compare.make_yardstick", lambda *_, **__: yardstick)
+    monkeypatch.setattr("genlab.commands.compare.yardstick_for", lambda *_, **__: yardstick)
 
 
 def train(folder: Path, config: str = "vae", **settings: object) -> Path:
@@ -61,7 +61,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def comparison(runs: Sequence[Path], yardstick: Yardstick) -> ModelComparison:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.commands.compare.make_yardstick", lambda *_, **__: yardstick)
+        patch.setattr("genlab.commands.compare.yardstick_for", lambda *_, **__: yardstick)
         return compare(runs, n=100)
 
 
