@@ -14,15 +14,37 @@ Case = Callable[[Path], list[str]]
 GOOD = np.random.default_rng(0).random((100, 28, 28), np.float32)
 
 
-def evaluated(images: Any, *options: str) -> Case:
-    """A case: this array, or these bytes, in a file that is held against digits."""
+def written(make: Callable[[Path], object], *options: str) -> Case:
+    """A case: what makes the file, which is held against digits."""
 
     def case(folder: Path) -> list[str]:
-        file = folder / "x.npy"
-        file.write_bytes(images) if isinstance(images, bytes) else np.save(file, images)
-        return ["evaluate", str(file), "--dataset", "digits", *options]
+        make(folder / "x.npy")
+        return ["evaluate", str(folder / "x.npy"), "--dataset", "digits", *options]
 
     return case
+
+
+def evaluated(array: Any, *options: str) -> Case:
+    """A case: this array in a file."""
+    return written(lambda path: np.save(path, array), *options)
+
+
+def cut(path: Path) -> None:
+    """An array without its last byte."""
+    np.save(path, GOOD)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def npz(path: Path) -> None:
+    """An archive under an array's name."""
+    with path.open("wb") as file:
+        np.savez(file, images=GOOD)
+
+
+def huge(path: Path) -> None:
+    """An array that claims to hold a trillion images."""
+    np.save(path, GOOD[:1])
+    path.write_bytes(path.read_bytes().replace(b"(1, 28, 28), }" + b" " * 12, b"(1000000000000, 28, 28), }"))
 
 
 CASES: dict[str, Case] = {
@@ -42,6 +64,10 @@ CASES: dict[str, Case] = {
     "colours": evaluated(np.stack([GOOD] * 3, axis=1)),
     "one image alone": evaluated(GOOD[0]),
     "more asked for than there are": evaluated(GOOD, "--n", "101"),
-    "an empty file": evaluated(b""),
-    "half a header": evaluated(b"\x93NUMPY\x01\x00\xff\xff"),
+    "an empty file": written(lambda path: path.write_bytes(b"")),
+    "half a header": written(lambda path: path.write_bytes(b"\x93NUMPY\x01\x00\xff\xff")),
+    "a folder": written(Path.mkdir),
+    "an array cut short": written(cut),
+    "an archive of arrays": written(npz),
+    "a trillion images": written(huge),
 }

@@ -54,6 +54,15 @@ def losses(history: list[Step]) -> list[tuple[int, float, dict[str, float]]]:
     return [(s.step, s.epoch, dict(s.losses)) for s in history]
 
 
+def refusal(run: Path, dataset: Dataset, overrides: dict[str, object] | None = None) -> str:
+    """What resuming says; the folder must be as it was."""
+    before = contents(run)
+    with pytest.raises(GenlabError) as caught:
+        resume(run, overrides, dataset=dataset)
+    assert contents(run) == before
+    return str(caught.value)
+
+
 def broken_off(config: Config, dataset: Dataset, folder: Path, after: int) -> None:
     """A run whose process died after so many steps."""
 
@@ -67,6 +76,20 @@ def broken_off(config: Config, dataset: Dataset, folder: Path, after: int) -> No
         patch.setattr("genlab.runs.record.train", dying)
         with pytest.raises(RuntimeError, match="power cut"):
             fit(config, dataset, folder)
+
+
+@pytest.fixture
+def finished(dataset: Dataset, tmp_path: Path) -> Path:
+    """A small VAE, trained to its end of 5 steps."""
+    fit(config_for("vae"), dataset, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def half(dataset: Dataset, tmp_path: Path) -> Path:
+    """A run that died after step 4 of 5, with checkpoints 2 and 4."""
+    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 4)
+    return tmp_path / "run"
 
 
 # --- fit and load -----------------------------------------------------------------------------
@@ -104,7 +127,7 @@ def test_what_a_run_leaves_behind(name: str, averaged: bool, dataset: Dataset, t
 
 def test_the_summary_says_what_it_was_made_with(dataset: Dataset, tmp_path: Path) -> None:
     family, _ = fit(config_for("vae"), dataset, tmp_path / "run", data_root=tmp_path)
-    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    summary = read_summary(tmp_path / "run")
     assert (summary["finished"], summary["steps"], summary["total_steps"]) == (True, 5, 5)
     assert (summary["dataset"], summary["seed"]) == ("digits", 0)
     assert summary["fingerprint"] == dataset.fingerprint
@@ -129,13 +152,11 @@ def test_the_averaged_weights_are_what_is_sampled(dataset: Dataset, tmp_path: Pa
     assert not torch.equal(drawn(raw), drawn(averaged))
 
 
-def test_nothing_is_written_over(dataset: Dataset, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    fit(config_for("vae"), dataset, folder)
-    before = contents(folder)
+def test_nothing_is_written_over(dataset: Dataset, finished: Path) -> None:
+    before = contents(finished)
     with pytest.raises(GenlabError, match=r"exists already: .* go on with it \(genlab resume"):
-        fit(config_for("vae", seed=1), dataset, folder)
-    assert contents(folder) == before
+        fit(config_for("vae", seed=1), dataset, finished)
+    assert contents(finished) == before
 
 
 def test_names_will_do_for_config_and_data(
@@ -228,27 +249,26 @@ def test_a_stop_saves_the_step_and_says_how_to_go_on(
     assert "step 5 is saved: genlab resume" in said.out
     assert len(list(read_metrics(folder))) == 5
     assert (folder / SHEET).is_file()
-    assert json.loads((folder / SUMMARY).read_text())["finished"] is False
+    assert read_summary(folder)["finished"] is False
     again, resumed = resume(folder, dataset=dataset)
     assert losses(resumed) == losses(history)
     assert torch.equal(drawn(whole), drawn(again))
 
 
 def test_a_finished_run_can_be_trained_longer(
-    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dataset: Dataset, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fit(config_for("vae", epochs=1), dataset, tmp_path / "run")
-    before = contents(tmp_path / "run")
-    family, history = resume(tmp_path / "run", dataset=dataset)
+    before = contents(finished)
+    family, history = resume(finished, dataset=dataset)
     assert "made 5 of 5 steps: to train longer, --set train.epochs=N" in capsys.readouterr().out
-    assert contents(tmp_path / "run") == before
+    assert contents(finished) == before
     assert len(history) == 5
     assert not family.networks.training
-    longer, history = resume(tmp_path / "run", {"train.epochs": 3}, dataset=dataset)
+    longer, history = resume(finished, {"train.epochs": 3}, dataset=dataset)
     assert len(history) == 15
     assert torch.equal(drawn(longer), drawn(fit(config_for("vae", epochs=3), dataset)[0]))
-    assert load_config(tmp_path / "run" / CONFIG) == config_for("vae", epochs=3)
-    assert [session["from_step"] for session in read_summary(tmp_path / "run")["sessions"]] == [0, 5]
+    assert load_config(finished / CONFIG) == config_for("vae", epochs=3)
+    assert [session["from_step"] for session in read_summary(finished)["sessions"]] == [0, 5]
 
 
 def test_a_run_that_has_used_its_seconds_is_finished_and_can_have_more(
@@ -283,59 +303,30 @@ def test_a_run_that_has_used_its_seconds_is_finished_and_can_have_more(
     assert "has made 20 of 20 steps: to train longer, --set train.epochs=N" in capsys.readouterr().out
 
 
-def test_what_cannot_change_within_a_run(dataset: Dataset, tmp_path: Path) -> None:
-    fit(config_for("vae"), dataset, tmp_path / "run")
-    before = contents(tmp_path / "run")
+def test_what_cannot_change_within_a_run(dataset: Dataset, finished: Path) -> None:
     for name in ("train.batch_size", "train.seed", "model.beta", "train.epoch"):
-        with pytest.raises(GenlabError, match=f"{name} cannot change within a run"):
-            resume(tmp_path / "run", {name: 1}, dataset=dataset)
+        assert f"{name} cannot change within a run" in refusal(finished, dataset, {name: 1})
     other = replace(dataset, images=dataset.images.flip(0))
-    with pytest.raises(GenlabError, match="has other images or labels than those that"):
-        resume(tmp_path / "run", dataset=other)
-    assert contents(tmp_path / "run") == before
+    assert "has other images or labels than those that" in refusal(finished, other)
 
 
-def test_two_processes_cannot_train_one_run(dataset: Dataset, tmp_path: Path) -> None:
-    fit(config_for("vae"), dataset, tmp_path / "run")
-    with RunFolder(tmp_path / "run"):
-        with pytest.raises(GenlabError, match="is being trained by another process"):
-            resume(tmp_path / "run", {"train.epochs": 2}, dataset=dataset)
-        [info] = list_runs(tmp_path)
-        assert info.status == "running"
-    resume(tmp_path / "run", {"train.epochs": 2}, dataset=dataset)
+def test_two_processes_cannot_train_one_run(dataset: Dataset, finished: Path) -> None:
+    more: dict[str, object] = {"train.epochs": 2}
+    with RunFolder(finished):
+        assert "is being trained by another process" in refusal(finished, dataset, more)
+        assert [run.status for run in list_runs(finished.parent)] == ["running"]
+    resume(finished, more, dataset=dataset)
 
 
 def test_another_environment_is_said(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    dataset: Dataset, half: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 3)
-    capsys.readouterr()
     monkeypatch.setattr("genlab.runs.environment.torch.__version__", "9.9")
-    resume(tmp_path / "run", dataset=dataset)
-    said = capsys.readouterr().out
-    assert "is 9.9" in said
-    assert "not to the bit" in said
-    assert "Going on after step 2 of 5" in said
+    resume(half, dataset=dataset)
+    assert re.search("is 9.9.*not to the bit.*Going on after step 4 of 5", capsys.readouterr().out, re.DOTALL)
 
 
 # --- what people do to a run folder -----------------------------------------------------------
-
-
-@pytest.fixture
-def half(dataset: Dataset, tmp_path: Path) -> Path:
-    """A run that died after step 4 of 5, with checkpoints 2 and 4."""
-    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 4)
-    return tmp_path / "run"
-
-
-def refusal(run: Path, dataset: Dataset, overrides: dict[str, object] | None = None) -> str:
-    """What resuming says; the folder must be as it was."""
-    before = contents(run)
-    with pytest.raises(GenlabError) as caught:
-        resume(run, overrides, dataset=dataset)
-    assert contents(run) == before
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_a_run_moved_while_it_trains_is_not_built_anew_in_its_old_place(
@@ -351,8 +342,7 @@ def test_a_run_moved_while_it_trains_is_not_built_anew_in_its_old_place(
 
 def test_a_renamed_checkpoint_is_not_believed(dataset: Dataset, half: Path) -> None:
     (half / CHECKPOINTS / "step-00000002").rename(half / CHECKPOINTS / "step-00000999")
-    _, history = resume(half, dataset=dataset)
-    assert len(history) == 5
+    assert len(resume(half, dataset=dataset)[1]) == 5
     assert read_checkpoint(half / CHECKPOINTS, 5).step == 5
 
 
@@ -438,9 +428,8 @@ def test_a_start_that_fails_leaves_no_folder(
 def test_best_is_by_what_is_monitored_now(dataset: Dataset, tmp_path: Path) -> None:
     fit(config_for("vae", checkpoint_every=1, monitor="kl"), dataset, tmp_path / "run")
     resume(tmp_path / "run", {"train.monitor": "reconstruction", "train.max_steps": 9}, dataset=dataset)
-    checkpoint = best(tmp_path / "run" / CHECKPOINTS)
-    assert checkpoint.monitored is not None
-    assert checkpoint.monitored[0] == "reconstruction"
+    name, _ = best(tmp_path / "run" / CHECKPOINTS).monitored or (None, 0)
+    assert name == "reconstruction"
 
 
 # --- diverging --------------------------------------------------------------------------------
@@ -499,9 +488,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_said(
     damaged = folder / CHECKPOINTS / "step-00000010" / NETWORKS
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert torch.equal(drawn(load(folder)), five)
-    said = capsys.readouterr().out
-    assert f"{damaged} is damaged" in said
-    assert "using the one before" in said
+    assert re.search(f"{damaged} is damaged.*using the one before", capsys.readouterr().out)
     assert torch.equal(drawn(resume(folder, dataset=dataset)[0]), whole)
     assert "using the one before" in capsys.readouterr().out
     assert torch.equal(drawn(load(folder)), whole)
