@@ -120,17 +120,13 @@ def test_the_terminal_gets_a_narrow_table_per_judge_and_the_order(comparison: Mo
     assert len(order.split("\n")) == 5
 
 
-def test_a_model_trained_once_is_named_beside_the_order(comparison: ModelComparison) -> None:
+def test_what_a_reader_should_know_besides(comparison: ModelComparison) -> None:
     for text in (as_markdown(comparison), comparison_text(comparison)):
         assert "Trained once: walk. Where they stand" in text
-    several = ModelComparison(comparison.yardstick, comparison.measured[:2])
-    assert "Trained once" not in as_markdown(several) + comparison_text(several)
-
-
-def test_judges_that_guess_are_named(comparison: ModelComparison) -> None:
-    for text in (as_markdown(comparison), comparison_text(comparison)):
         for kind in KINDS:  # their features are random projections
             assert f"Warning: the {kind} judge is right on " in text
+    several = ModelComparison(comparison.yardstick, comparison.measured[:2])
+    assert "Trained once" not in as_markdown(several) + comparison_text(several)
 
 
 def test_json_reads_back_equal(comparison: ModelComparison) -> None:

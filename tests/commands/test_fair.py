@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -116,8 +116,7 @@ def test_all_are_trained_alike_and_measured_on_the_way(finished: Bench) -> None:
         assert seconds == sorted(seconds)
     seeds = [measured.report.seed for measured in comparison.measured if measured.report is not None]
     assert seeds == [0, 0, 1, 1]
-    one, other = (load_config(out / "runs" / name / "config.yaml").train.seed for name in ("one-0", "one-1"))
-    assert (one, other) == (0, 1)
+    assert [load_config(out / "runs" / f"one-{seed}" / "config.yaml").train.seed for seed in (0, 1)] == [0, 1]
 
 
 def test_a_second_call_trains_nothing_and_says_the_same(
@@ -177,21 +176,20 @@ def test_a_finished_run_of_a_benchs_name_has_a_row_of_its_own(
 
 
 @pytest.mark.parametrize(
-    ("options", "what"), [({"seconds": 0.3}, "seconds"), ({"n": 99}, "n"), ({}, "dataset")]
+    ("edit", "says"),
+    [
+        (lambda text: text.replace('"digits"', '"mnist"'), "holds a bench with another dataset"),
+        (lambda text: text.replace('"seconds": 0.2', '"seconds": 0.3'), "holds a bench with another seconds"),
+        (lambda text: text.replace('"n": 100', '"n": 99'), "holds a bench with another n"),
+        (lambda text: "[]", "holds a bench with another"),
+        (lambda text: text[:-3], r"bench\.json is damaged"),
+    ],
 )
-def test_another_bench_in_the_same_folder(
-    options: dict[str, Any], what: str, mine: Path, configs: list[str], no_judging: None
+def test_another_bench_or_a_damaged_one(
+    edit: Callable[[str], str], says: str, mine: Path, configs: list[str], no_judging: None
 ) -> None:
-    if what == "dataset":
-        (mine / "bench.json").write_text((mine / "bench.json").read_text().replace("digits", "mnist"))
-    with pytest.raises(GenlabError, match=f"holds a bench with another {what}: name another --out"):
-        bench(mine, configs, seeds=2, **options)
-
-
-@pytest.mark.parametrize("content", ["", "[", "5", "null", '{"seconds": 0.2}'])
-def test_a_damaged_bench(content: str, mine: Path, configs: list[str], no_judging: None) -> None:
-    (mine / "bench.json").write_text(content)
-    with pytest.raises(GenlabError, match=r"(bench.json is damaged|holds a bench with another)"):
+    (mine / "bench.json").write_text(edit((mine / "bench.json").read_text()))
+    with pytest.raises(GenlabError, match=says):
         bench(mine, configs, seeds=2)
 
 
@@ -241,9 +239,7 @@ def test_a_folder_that_cannot_be_written_to(configs: list[str], tmp_path: Path) 
 def test_images_that_are_refused_become_a_row(
     configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(
-        "genlab.vae.vae.VAE.sample", lambda self, n, **_: torch.full((n, 1, 28, 28), torch.nan)
-    )
+    monkeypatch.setattr("genlab.vae.vae.VAE.sample", lambda _, n, **__: torch.full((n, 1, 28, 28), torch.nan))
     comparison = bench(tmp_path / "out", configs[:1])
     [measured] = comparison.measured
     assert measured.report is None
