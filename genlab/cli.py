@@ -38,8 +38,12 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override one setting, for example train.epochs=5; may be repeated."),
 ]
-BestFlag = Annotated[
-    bool, typer.Option("--best", help="The best checkpoint by train.monitor, not the newest.")
+BestFlag = Annotated[bool, typer.Option("--best", help="The best checkpoint by train.monitor.")]
+DataArgument = Annotated[
+    str, typer.Argument(help="mnist, fashion_mnist, digits, auto or a path such as ./shapes.")
+]
+SetSizeOption = Annotated[
+    int | None, typer.Option(min=1, help="Images per set; 10,000 if there are as many real.")
 ]
 DataRootOption = Annotated[Path | None, typer.Option(help="Folder to look for data in first.")]
 SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed draws the same.")]
@@ -148,9 +152,7 @@ def resume(
 
 @app.command(epilog="Example: genlab runs")
 def runs(
-    folder: Annotated[
-        Path | None, typer.Argument(help="Folder of run folders; runs/ of the project if left out.")
-    ] = None,
+    folder: Annotated[Path | None, typer.Argument(help="Where they lie; runs/ if left out.")] = None,
 ) -> None:
     """List the runs: what they train, how far they are, their last losses."""
     from genlab.commands.find import list_runs
@@ -168,10 +170,7 @@ def runs(
 def export(
     run: Annotated[str, typer.Argument(help="A finished run, or the name of one in runs/.")],
     out: Annotated[Path, typer.Option(help="A new folder.")],
-    full: Annotated[
-        bool,
-        typer.Option("--full", help="Weights in single precision; half, and half the size, if left out."),
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Weights in single precision, not half.")] = False,
 ) -> None:
     """Make a small copy of a run to share: weights to sample from, without what training needs."""
     from genlab.commands.export import export
@@ -192,9 +191,7 @@ def pretrained() -> None:
 
 @app.command(epilog="Example: genlab sample runs/my-vae --n 10000 --seed 0 --out x.npy")
 def sample(
-    run: Annotated[
-        str, typer.Argument(help="A run folder, the name of one in runs/, or a model of genlab pretrained.")
-    ],
+    run: Annotated[str, typer.Argument(help="Folder or name of a run, or a model of genlab pretrained.")],
     out: Annotated[Path, typer.Option(help="x.npy: float32 (N, 28, 28) in [0, 1]; x.png: a sheet.")],
     n: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
     seed: SeedOption = 0,
@@ -220,22 +217,14 @@ def sample(
 
 @app.command(epilog="Example: genlab evaluate my-vae --out runs/my-vae/evaluation")
 def evaluate(
-    target: Annotated[
-        str, typer.Argument(help="A run folder, the name of one in runs/, or a .npy of images.")
-    ],
-    n: Annotated[
-        int | None, typer.Option(min=1, help="Images to draw and compare; 10,000 if there are as many real.")
-    ] = None,
+    target: Annotated[str, typer.Argument(help="Folder or name of a run, or a .npy of images.")],
+    n: SetSizeOption = None,
     seed: SeedOption = 0,
-    dataset: Annotated[
-        str | None, typer.Option(help="Real images to compare with; the run's own if left out.")
-    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Real images; the run's own if left out.")] = None,
     data_root: DataRootOption = None,
     best: BestFlag = False,
     set_: SetOption = None,
-    out: Annotated[
-        Path | None, typer.Option(help="A folder for report.json, report.txt and closest.png.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for the report and closest.png.")] = None,
 ) -> None:
     """How good a model is: distances to real images beside their floor, and whether it copies."""
     from genlab.commands.evaluate import evaluate, write_evaluation
@@ -260,12 +249,8 @@ def evaluate(
 @app.command(epilog="Example: genlab nats vae-binary --k 1 --k 500 --set model.prior=standard")
 def nats(
     run: Annotated[str, typer.Argument(help="A run folder, or the name of one in runs/.")],
-    k: Annotated[
-        list[int] | None, typer.Option(min=1, help="Codes per image, once or more; 1 and 50 if left out.")
-    ] = None,
-    n: Annotated[
-        int | None, typer.Option(min=2, help="The first so many test images; all if left out.")
-    ] = None,
+    k: Annotated[list[int] | None, typer.Option(min=1, help="Codes per image; 1 and 50 if left out.")] = None,
+    n: Annotated[int | None, typer.Option(min=2, help="The first N test images; all if left out.")] = None,
     seed: SeedOption = 0,
     best: BestFlag = False,
     set_: SetOption = None,
@@ -283,9 +268,7 @@ def nats(
 @app.command(epilog="Example: genlab compare --dataset mnist --seconds 120 --out runs/fair-mnist")
 def compare(
     out: Annotated[Path, typer.Option(help="A folder for comparison.md, .json and .png, and for runs.")],
-    runs: Annotated[
-        list[str] | None, typer.Argument(help="Finished runs; with --seconds they join the bench.")
-    ] = None,
+    runs: Annotated[list[str] | None, typer.Argument(help="Finished runs, also beside a bench.")] = None,
     config: Annotated[
         list[str] | None,
         typer.Option(help="A model of the bench, fair-vae, fair-gan and fair-diffusion if left out."),
@@ -296,9 +279,7 @@ def compare(
     seeds: Annotated[
         int, typer.Option(min=1, help="How often each is trained; more that --out holds stay in the table.")
     ] = 3,
-    n: Annotated[
-        int | None, typer.Option(min=1, help="Images of each; 10,000 if there are as many real.")
-    ] = None,
+    n: SetSizeOption = None,
     dataset: Annotated[str | None, typer.Option(help="Real images; auto, or the runs' own.")] = None,
     data_root: DataRootOption = None,
 ) -> None:
@@ -307,7 +288,7 @@ def compare(
     from genlab.commands.fair import FAIR_CONFIGS, train_and_compare
 
     if seconds is not None:
-        with _stopping_bench(out):
+        with _stopping(out):
             comparison = train_and_compare(
                 out,
                 configs=config or FAIR_CONFIGS,
@@ -331,13 +312,9 @@ def compare(
 
 @app.command(epilog="Example: genlab judge ./shapes")
 def judge(
-    dataset: Annotated[
-        str, typer.Argument(help="mnist, fashion_mnist, digits, auto or a path such as ./shapes.")
-    ],
+    dataset: DataArgument,
     kind: Annotated[str | None, typer.Option(help="plain or residual; both if left out.")] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Of training; twelve passes over the images if left out.")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of training; 12 passes if left out.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Each kind has its own if left out.")
     ] = None,
@@ -345,28 +322,24 @@ def judge(
     data_root: DataRootOption = None,
 ) -> None:
     """Train the classifiers that evaluate looks through, for data that none come with the package for."""
-    from genlab.data import load_dataset
+    from genlab.commands.evaluate import load_both
     from genlab.errors import did_you_mean
     from genlab.evaluation.judges.find import doubt_about, make_judge
     from genlab.evaluation.judges.networks import JUDGES
 
     if kind is not None and kind not in JUDGES:
         raise GenlabError(f"unknown kind of judge {kind!r}: {did_you_mean(kind, JUDGES)}")
-    train = load_dataset(dataset, "train", data_root)
-    test = load_dataset(train.name, "test", data_root)
+    train, test = load_both(dataset, data_root)
     for each in [each for each in JUDGES if kind in (None, each)]:
         _, card = make_judge(each, train, test, folder=out, steps=steps, seed=seed)
         typer.echo(f"{card.file}: right on {card.accuracy:.2%} of the {len(test):,} test images")
-        doubt = doubt_about(each, card.accuracy, test.labels)
-        if doubt is not None:
+        if (doubt := doubt_about(each, card.accuracy, test.labels)) is not None:
             typer.echo(doubt)
 
 
 @app.command(epilog="Example: genlab data fashion_mnist")
 def data(
-    name: Annotated[
-        str, typer.Argument(help="mnist, fashion_mnist, digits, auto or a path such as ./shapes.")
-    ] = "auto",
+    name: DataArgument = "auto",
     root: Annotated[Path | None, typer.Option(help="Folder to look in first and download into.")] = None,
 ) -> None:
     """Find, fetch if need be, and verify a data set; says where it lies."""
@@ -381,8 +354,7 @@ def config_list() -> None:
     """The names that --config takes."""
     from genlab.zoo import config_names
 
-    for name in config_names():
-        typer.echo(name)
+    typer.echo("\n".join(config_names()))
 
 
 @configs.command("show", epilog="Example: genlab config show vae --set train.epochs=5 > my.yaml")
@@ -404,23 +376,19 @@ def _overrides(texts: list[str] | None) -> dict[str, object]:
 
 
 @contextmanager
-def _stopping() -> Iterator[None]:
-    """A run that was stopped has said so itself: exit with the status of Ctrl-C and no further line."""
+def _stopping(bench: Path | None = None) -> Iterator[None]:
+    """Exit with the status of Ctrl-C and no further line: a run that was stopped has said so itself.
+
+    A bench has not, and loses little: say what is kept in its folder, and how to go on.
+    """
     from genlab.runs.interrupt import Stopped
 
     try:
         yield
-    except Stopped:
-        raise SystemExit(130) from None
-
-
-@contextmanager
-def _stopping_bench(out: Path) -> Iterator[None]:
-    """A bench that was stopped loses little: say what is kept, and how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not (out / "bench.json").exists():
+    except KeyboardInterrupt as stop:
+        if bench is not None and (bench / "bench.json").exists():
+            kept = f"all that was trained and measured is kept in {bench}"
+            _complain(f"stopped; {kept}: the same command goes on")
+        elif not isinstance(stop, Stopped):
             raise
-        _complain(f"stopped; all that was trained and measured is kept in {out}: the same command goes on")
         raise SystemExit(130) from None

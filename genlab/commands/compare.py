@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -11,14 +11,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from genlab.commands.evaluate import data_of, evaluate_family, open_out, training_seconds
+from genlab.commands.evaluate import data_of, evaluate_family, training_seconds, yardstick_for
 from genlab.commands.find import find_run
 from genlab.commands.sample import load, sample_in_batches
 from genlab.config import read_settings
-from genlab.data import load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.curves import QUICK, Point, draw_curves, frechet_ratio
-from genlab.evaluation.measure import Yardstick, make_yardstick
+from genlab.evaluation.measure import Yardstick
 from genlab.evaluation.report import KNOWN_METRICS, Report, report_from_json
 from genlab.evaluation.table import (
     COST,
@@ -57,6 +56,11 @@ class Measured:
     refused: str | None = None
     training: list[Point] = field(default_factory=list)
     sampling: list[Point] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all has been measured."""
+        return self.report is not None or self.refused is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +109,7 @@ def compare(
         (one, a), (two, b) = list(trained_on.items())[:2]
         raise GenlabError(f"{a} was trained on {one} and {b} on {two}: name what to compare with, --dataset")
     name, root = data_of(paths[0])
-    train = load_dataset(dataset or name, "train", data_root or root)
-    test = load_dataset(train.name, "test", data_root or root)
-    open_out(out)
-    yardstick = make_yardstick(train, test, n, say=say)
+    yardstick = yardstick_for(dataset or name, data_root or root, n, out=out)
     names = row_names(paths)
     return ModelComparison(yardstick, [measure_run(path, yardstick, names[path]) for path in paths])
 
@@ -140,53 +141,51 @@ def measure_run(path: Path, yardstick: Yardstick, model: str) -> Measured:
     measured, family, seconds = Measured(model), load(path), training_seconds(path)
     seed = read_settings(Config, path / CONFIG).train.seed
     if seconds is not None:
-        add_training_point(measured, family, yardstick, seconds, label="", seed=seed)
-    measure_finished(measured, family, yardstick, seconds, seed=seed)
+        measured.training += curve_point(model, family, yardstick, seed, trained=seconds)
+    measure_finished(measured, family, yardstick, seconds, seed)
     return measured
 
 
 def measure_finished(
-    measured: Measured, family: Family, yardstick: Yardstick, seconds: float | None, *, seed: int
+    measured: Measured, family: Family, yardstick: Yardstick, seconds: float | None, seed: int
 ) -> None:
     """Add the report and the curve over sampling time; or why the images were refused."""
+    model = measured.model
     try:
-        measured.report, _ = evaluate_family(
-            family, yardstick, name=measured.model, seed=seed, training_seconds=seconds
-        )
+        evaluation = evaluate_family(family, yardstick, name=model, seed=seed, training_seconds=seconds)
     except GenlabError as error:
         measured.refused = str(error)
-        say(f"{measured.model}: {error}")
+        say(f"{model}: {error}")
         return
-    measured.sampling.extend(_sampling_points(measured.model, family, yardstick, seed))
+    measured.report = evaluation.report
+    for steps in STEP_COUNTS if isinstance(family, Walks) else (None,):
+        label = f"{steps} steps" if steps else ""
+        measured.sampling += curve_point(model, family, yardstick, seed, label=label, steps=steps)
 
 
-def add_training_point(
-    measured: Measured, family: Family, yardstick: Yardstick, seconds: float, *, label: str, seed: int
-) -> None:
-    """Add a point to the curve over training time, if the images are fit to be measured."""
-    images = sample_in_batches(family, min(QUICK, yardstick.reference.n), seed=seed)
+def curve_point(
+    model: str,
+    family: Family,
+    yardstick: Yardstick,
+    seed: int,
+    *,
+    label: str = "",
+    trained: float | None = None,
+    steps: int | None = None,
+) -> list[Point]:
+    """A point of the curve over training time, or without ``trained`` of that over sampling time.
+
+    None, and why is said, where the images are refused or the sampler cannot make so few or many steps.
+    """
+    n, started = min(QUICK, yardstick.reference.n), perf_counter()
     try:
+        images = sample_in_batches(family, n, seed=seed, num_inference_steps=steps)
+        each = (perf_counter() - started) / n
         ratio = frechet_ratio(images, yardstick.reference)
     except GenlabError as error:
-        say(f"{measured.model} after {seconds:.0f} s: {error}")
-        return
-    measured.training.append(Point(measured.model, label, seconds, ratio))
-
-
-def _sampling_points(model: str, family: Family, yardstick: Yardstick, seed: int) -> Iterator[Point]:
-    n = min(QUICK, yardstick.reference.n)
-    walks: Sequence[int | None] = STEP_COUNTS if isinstance(family, Walks) else (None,)
-    for steps in walks:
-        label = f"{steps} steps" if steps else ""
-        started = perf_counter()
-        try:
-            images = sample_in_batches(family, n, seed=seed, num_inference_steps=steps)
-            each = (perf_counter() - started) / n
-            ratio = frechet_ratio(images, yardstick.reference)
-        except GenlabError as error:  # more steps than noise levels, or images that are refused
-            say(f"{model}, {label}: {error}")
-            continue
-        yield Point(model, label, each, ratio)
+        say(f"{model}, {label or 'as trained'}: {error}")
+        return []
+    return [Point(model, label, each if trained is None else trained, ratio)]
 
 
 def rows_of(measured: Sequence[Measured]) -> list[Row]:
@@ -210,13 +209,7 @@ def as_json(comparison: ModelComparison) -> dict[str, Any]:
 
 def measured_as_json(measured: Measured) -> dict[str, Any]:
     """One trained model's figures and points; ``measured_from_json`` reads them back."""
-    return {
-        "model": measured.model,
-        "report": None if measured.report is None else measured.report.as_json(),
-        "refused": measured.refused,
-        "training": [asdict(point) for point in measured.training],
-        "sampling": [asdict(point) for point in measured.sampling],
-    }
+    return asdict(measured) | {"report": measured.report and measured.report.as_json()}
 
 
 def measured_from_json(values: Mapping[str, Any]) -> Measured:
@@ -233,7 +226,7 @@ def measured_from_json(values: Mapping[str, Any]) -> Measured:
 def as_markdown(comparison: ModelComparison) -> str:
     """The tables, the ranking by each judge-made figure, and what the figures mean."""
     reference, rows = comparison.yardstick.reference, comparison.rows
-    judges, models = list(reference.judges), comparison.rows[1:]
+    judges, models = list(reference.judges), rows[1:]
     parts = [
         f"# {reference.train.name}: {reference.n:,} images of each model against {reference.n:,} real ones",
         "± is the standard error: over seeds where there are several, else over the choice of images.",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -81,12 +82,10 @@ def evaluate(
         if checkpoint == "best" or overrides:
             given = "best" if checkpoint == "best" else "set"
             raise GenlabError(f"{path} holds images and no model: leave --{given} out")
-        images = _images_to_measure(path, n)
+        images = read_images(path, n)
         if dataset is None:
             raise GenlabError(f"{path}: say what its images should look like, --dataset mnist")
-        real = _both(dataset, data_root)
-        open_out(out)
-        yardstick = make_yardstick(*real, len(images), seed=seed, say=say)
+        yardstick = yardstick_for(dataset, data_root, len(images), seed=seed, out=out)
         return Evaluation(report_on(images, yardstick, name=path.name, seed=seed), images, yardstick)
     if path.is_file():
         raise GenlabError(
@@ -96,18 +95,19 @@ def evaluate(
     path = find_run(target)
     family = load(path, checkpoint, overrides=overrides)
     name, root = data_of(path)
-    real = _both(dataset or name, data_root or root)
-    open_out(out)
-    yardstick = make_yardstick(*real, n, seed=seed, say=say)
+    yardstick = yardstick_for(dataset or name, data_root or root, n, seed=seed, out=out)
     changed = [f"{key.rpartition('.')[2]} {value}" for key, value in (overrides or {}).items()]
-    report, images = evaluate_family(
-        family,
-        yardstick,
-        name=", ".join([path.name, *changed]),
-        seed=seed,
-        training_seconds=training_seconds(path),
-    )
-    return Evaluation(report, images, yardstick)
+    title = ", ".join([path.name, *changed])
+    return evaluate_family(family, yardstick, name=title, seed=seed, training_seconds=training_seconds(path))
+
+
+def yardstick_for(
+    dataset: str, data_root: str | Path | None, n: int | None, *, seed: int = 0, out: Path | None = None
+) -> Yardstick:
+    """Real images to measure with; ``out`` is made before minutes are spent on judging them."""
+    train, test = load_both(dataset, data_root)
+    open_out(out)
+    return make_yardstick(train, test, n, seed=seed, say=say)
 
 
 def evaluate_family(
@@ -117,8 +117,8 @@ def evaluate_family(
     name: str,
     seed: int = 0,
     training_seconds: float | None = None,
-) -> tuple[Report, Tensor]:
-    """Draw N images from a model, time it, show them to the judges: the report and the images.
+) -> Evaluation:
+    """Draw N images from a model, time it, show them to the judges.
 
     Args:
         family: in eval mode.
@@ -131,9 +131,8 @@ def evaluate_family(
     labels = None
     if family.num_classes is not None:
         generator = torch.Generator().manual_seed(seed)
-        labels = reference.train.labels[
-            torch.randint(len(reference.train), (reference.n,), generator=generator)
-        ]
+        rows = torch.randint(len(reference.train), (reference.n,), generator=generator)
+        labels = reference.train.labels[rows]
     started = perf_counter()
     images = sample_in_batches(family, reference.n, seed=seed, labels=labels)
     each = (perf_counter() - started) / reference.n
@@ -142,8 +141,11 @@ def evaluate_family(
         more.append(Metric("training_seconds", training_seconds))
     more.append(Metric("sample_milliseconds", 1000 * each))
     if isinstance(family, HasLikelihood):
-        more += nats(family, reference.test, seed)
-    return report_on(images, yardstick, name=name, seed=seed, labels=labels, more=more), images
+        with suppress(NoLikelihood):
+            bound = mean_bound(family, reference.test, n=min(NATS_IMAGES, len(reference.test)), seed=seed)
+            more.append(Metric("nats", bound.nats, bound.error))
+    report = report_on(images, yardstick, name=name, seed=seed, labels=labels, more=more)
+    return Evaluation(report, images, yardstick)
 
 
 def open_out(out: Path | None) -> None:
@@ -200,15 +202,6 @@ def closest_pairs_sheet(evaluation: Evaluation, n: int = 36) -> Tensor:
     return torch.stack([generated, originals], dim=1).flatten(0, 1)
 
 
-def nats(family: HasLikelihood, test: Dataset, seed: int = 0) -> list[Metric]:
-    """The negative evidence lower bound over test images; nothing for a model that has no likelihood."""
-    try:
-        bound = mean_bound(family, test, n=min(NATS_IMAGES, len(test)), seed=seed)
-    except NoLikelihood:
-        return []
-    return [Metric("nats", bound.nats, bound.error)]
-
-
 def training_seconds(run: Path) -> float | None:
     """How long a run has been trained, by its summary."""
     seconds = read_summary(run).get("seconds")
@@ -221,11 +214,17 @@ def data_of(run: Path) -> tuple[str, str | None]:
     return summary.get("dataset", read_settings(Config, run / CONFIG).train.dataset), summary.get("data_root")
 
 
-def read_images(path: Path) -> Tensor:
-    """Images of a .npy file, (N, 1, 28, 28), with the numbers that are in it.
+def load_both(dataset: str, data_root: str | Path | None) -> tuple[Dataset, Dataset]:
+    """The training and the test images of a data set."""
+    train = load_dataset(dataset, "train", data_root)
+    return train, load_dataset(train.name, "test", data_root)
+
+
+def read_images(path: Path, n: int | None = None) -> Tensor:
+    """The first ``n`` images of a .npy file, (n, 1, 28, 28), with the numbers that are in it; all if None.
 
     Raises:
-        GenlabError: it cannot be read, or is no array of images.
+        GenlabError: it cannot be read, is no array of so many images, or nothing can be computed from them.
     """
     try:
         with path.open("rb") as file:  # not np.load, which would also open an archive of this name
@@ -242,22 +241,12 @@ def read_images(path: Path) -> Tensor:
         array = array[:, None]
     if array.ndim != 4 or array.shape[1:] != IMAGE_SHAPE:
         raise GenlabError(f"{path} is of shape {array.shape}: images are (N, 28, 28)")
+    if n is not None and n > len(array):
+        raise GenlabError(f"{path} holds {len(array):,} images, {n:,} were asked for")
     with np.errstate(over="ignore"):  # infinities are refused as such
-        return torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.float32))
-
-
-def _images_to_measure(path: Path, n: int | None) -> Tensor:
-    """The first ``n`` images of a file, checked before judges spend minutes on the real ones."""
-    images = read_images(path)
-    if n is not None and n > len(images):
-        raise GenlabError(f"{path} holds {len(images):,} images, {n:,} were asked for")
+        images = torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.float32))[:n]
     try:
-        check_measurable(images[:n])
+        check_measurable(images)  # before judges spend minutes on the real ones
     except GenlabError as error:
         raise GenlabError(f"{path}: {error}") from None
-    return images[:n]
-
-
-def _both(dataset: str, data_root: str | Path | None) -> tuple[Dataset, Dataset]:
-    train = load_dataset(dataset, "train", data_root)
-    return train, load_dataset(train.name, "test", data_root)
+    return images

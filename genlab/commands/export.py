@@ -3,12 +3,10 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pydantic import JsonValue
 
 from genlab.commands.find import find_run
 from genlab.errors import GenlabError
@@ -50,6 +48,8 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
     if checkpoint is None:
         raise GenlabError(f"{source} has no checkpoint: train it again")
     lines = thinned(list(read_metrics(source)))
+    public = {key: value for key, value in summary.items() if key not in ("source", "data_root")}
+    public |= {"exported": True} | ({} if command is None else {"command": command})
     aside = target.with_name(f".{target.name}.part")
     try:
         with writing(target):
@@ -62,7 +62,7 @@ def export(run: str | Path, out: str | Path, *, half: bool = True, command: str 
             if (source / SHEET).is_file():
                 shutil.copyfile(source / SHEET, aside / SHEET)
             write_aside(aside / METRICS, "".join(lines))
-            write_aside(aside / SUMMARY, json.dumps(_public(summary, command), indent=2) + "\n")
+            write_aside(aside / SUMMARY, json.dumps(public, indent=2) + "\n")
             rename_folder(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -76,17 +76,10 @@ def thinned(history: Sequence[Step], most: int = MOST_LINES) -> list[str]:
     lines = []
     for stretch in np.array_split(np.arange(len(history)), min(most, len(history))):
         steps = [history[index] for index in stretch]
-        last: dict[str, JsonValue] = {"step": steps[-1].step, "epoch": steps[-1].epoch}
-        last["seconds"] = round(steps[-1].seconds, 4)
-        names = dict.fromkeys(name for step in steps for name in step.losses)  # some are not in every step
-        means = {name: np.mean([s.losses[name] for s in steps if name in s.losses]) for name in names}
-        lines.append(
-            json.dumps({**last, **{name: float(f"{mean:.5g}") for name, mean in means.items()}}) + "\n"
-        )
+        line: dict[str, float] = {"step": steps[-1].step, "epoch": steps[-1].epoch}
+        line["seconds"] = round(steps[-1].seconds, 4)
+        for name in dict.fromkeys(name for step in steps for name in step.losses):
+            mean = np.mean([step.losses[name] for step in steps if name in step.losses])  # not in every step
+            line[name] = float(f"{mean:.5g}")
+        lines.append(json.dumps(line) + "\n")
     return lines
-
-
-def _public(summary: Mapping[str, Any], command: str | None) -> dict[str, Any]:
-    """The summary without what is of this machine alone."""
-    kept = {key: value for key, value in summary.items() if key not in ("source", "data_root")}
-    return {**kept, "exported": True, **({} if command is None else {"command": command})}

@@ -6,14 +6,14 @@ does meets all of them.
 """
 
 import json
-import re
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genlab.commands.compare import (
     Measured,
     ModelComparison,
-    add_training_point,
+    curve_point,
     distinct_runs,
     measure_finished,
     measure_run,
@@ -21,11 +21,11 @@ from genlab.commands.compare import (
     measured_from_json,
     row_names,
 )
-from genlab.commands.evaluate import open_out, training_seconds
+from genlab.commands.evaluate import load_both, open_out, training_seconds
 from genlab.commands.sample import load
 from genlab.commands.train import fit, resume
 from genlab.config import read_settings
-from genlab.data import Dataset, load_dataset
+from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.files import find_card, weights_sha256
 from genlab.evaluation.judges.networks import JUDGES
@@ -39,6 +39,7 @@ from genlab.zoo import Config, build, load_config
 
 FAIR_CONFIGS = ("fair-vae", "fair-gan", "fair-diffusion")
 SHARES = (0.25, 0.5, 1.0)  # of the training time, after which the quality is measured
+MOST_SEEDS = 1000  # of a model, that are looked for
 TOLERANCE = 1.1  # the largest number of parameters over the smallest
 
 
@@ -74,21 +75,26 @@ def train_and_compare(
             f"two configs of one name ({', '.join(configs)}): rename one, runs are called by it"
         )
     paths = distinct_runs(also)
-    train = load_dataset(dataset, "train", data_root)
-    test = load_dataset(train.name, "test", data_root)
+    train, test = load_both(dataset, data_root)
     settings = {name: _settings(name, train, seconds) for name in configs}
     check_parameters({name: count_parameters(build(c).networks) for name, c in settings.items()})
     mine: dict[str, object] = {"dataset": train.name, "fingerprint": train.fingerprint}
     mine |= {"seconds": seconds, "n": images_per_set(n, test)}
     _refuse_another(out, mine | _judges_known(train))
-    more = _more_seeds(out, configs, seeds)
+    more = [
+        (name, seed)
+        for seed in range(seeds, MOST_SEEDS)
+        for name in configs
+        if (file := _figures(out, name, seed)).exists() and _read(file).finished
+    ]
     turns = [(name, seed) for seed in range(seeds) for name in configs] + more
     for name, seed in turns:
         _refuse_other_settings(_run(out, name, seed), _settings(name, train, seconds, seed))
     open_out(out)
     yardstick = make_yardstick(train, test, n, say=say)
     judges = {kind: weights_sha256(judge) for kind, judge in yardstick.reference.judges.items()}
-    _claim(out, mine | {"judges": judges})
+    _refuse_another(out, mine | {"judges": judges})
+    _keep(out / "bench.json", mine | {"judges": judges})
     for name, seed in more:
         say(f"{Path(name).stem}, seed {seed}: measured before, stays in the comparison")
     measured = [_train_and_measure(name, seed, seconds, train, out, yardstick) for name, seed in turns]
@@ -112,71 +118,49 @@ def _train_and_measure(
     name: str, seed: int, seconds: float, train: Dataset, out: Path, yardstick: Yardstick
 ) -> Measured:
     """One model from its start to its figures, as far as that is not done yet."""
-    model, run = Path(name).stem, _run(out, name, seed)
-    file = out / "measured" / f"{run.name}.json"
+    model, run, file = Path(name).stem, _run(out, name, seed), _figures(out, name, seed)
     measured = _read(file) if file.exists() else Measured(model)
     for share in SHARES:
         label = f"{share:.0%} of the time"
-        if measured.report or measured.refused or label in {point.label for point in measured.training}:
+        if measured.finished or label in {point.label for point in measured.training}:
             continue
         say(f"{model}, seed {seed}: training for {seconds * share:g} of {seconds:g} s")
         try:
             family = _train_for(seconds * share, name, seed, train, run)
         except TrainingDiverged as error:
             measured.refused = str(error)
-            _keep(file, measured)
-            continue
-        spent = training_seconds(run) or 0.0
-        add_training_point(measured, family, yardstick, spent, label=label, seed=seed)
-        if share == 1:
-            measure_finished(measured, family, yardstick, spent, seed=seed)
-        _keep(file, measured)
+        else:
+            spent = training_seconds(run) or 0.0
+            measured.training += curve_point(model, family, yardstick, seed, label=label, trained=spent)
+            if share == 1:
+                measure_finished(measured, family, yardstick, spent, seed)
+        _keep(file, measured_as_json(measured))
     return measured
 
 
 def _train_for(seconds: float, name: str, seed: int, train: Dataset, run: Path) -> Family:
-    if run.exists():
-        if _has_trained_for(seconds, run):  # resume would say how to train longer
-            return load(run)
-        return resume(run, {"train.max_seconds": seconds}, dataset=train, live_plot=False)[0]
-    return fit(_settings(name, train, seconds, seed), train, run, live_plot=False)[0]
-
-
-def _has_trained_for(seconds: float, run: Path) -> bool:
-    """Whether a run has ended, and after so many seconds or because it has made all its steps."""
+    if not run.exists():
+        return fit(_settings(name, train, seconds, seed), train, run, live_plot=False)[0]
     summary = read_summary(run)
-    if not summary.get("finished"):
-        return False
-    history = list(read_metrics(run))
-    return bool(history) and (
-        history[-1].seconds >= seconds or history[-1].step >= summary.get("total_steps", float("inf"))
-    )
+    if summary.get("finished"):
+        for last in list(read_metrics(run))[-1:]:
+            if last.seconds >= seconds or last.step >= summary.get("total_steps", math.inf):
+                return load(run)  # resume would say how to train longer
+    return resume(run, {"train.max_seconds": seconds}, dataset=train, live_plot=False)[0]
 
 
 def _run(out: Path, name: str, seed: int) -> Path:
     return out / "runs" / f"{Path(name).stem}-{seed}"
 
 
-def _more_seeds(out: Path, configs: Sequence[str], seeds: int) -> list[tuple[str, int]]:
-    """The models and the seeds beyond those asked for that are measured already, in turn."""
-    found = []
-    for file in (out / "measured").glob("*.json"):
-        for name in configs:
-            match = re.fullmatch(re.escape(Path(name).stem) + r"-(0|[1-9]\d*)", file.stem)
-            if match and int(match[1]) >= seeds:
-                measured = _read(file)
-                if measured.report or measured.refused:
-                    found.append((name, int(match[1])))
-    return sorted(found, key=lambda turn: (turn[1], configs.index(turn[0])))
+def _figures(out: Path, name: str, seed: int) -> Path:
+    return out / "measured" / f"{Path(name).stem}-{seed}.json"
 
 
 def _settings(name: str, train: Dataset, seconds: float, seed: int = 0) -> Config:
     """A config with the bench's time, seed and data."""
-    overrides: dict[str, object] = {
-        "train.max_seconds": seconds,
-        "train.seed": seed,
-        "train.dataset": train.name,
-    }
+    overrides: dict[str, object] = {"train.max_seconds": seconds, "train.seed": seed}
+    overrides["train.dataset"] = train.name
     config = load_config(name, overrides)
     if getattr(config.model, "num_classes", None) not in (None, train.num_classes):
         config = load_config(name, overrides | {"model.num_classes": train.num_classes})
@@ -215,18 +199,10 @@ def _refuse_another(out: Path, mine: Mapping[str, object]) -> None:
             raise GenlabError(f"{out} holds a bench with another {key}: name another --out, or delete it")
 
 
-def _claim(out: Path, mine: Mapping[str, object]) -> None:
-    """Write down what this folder's bench is; raise GenlabError if it is another one's."""
-    _refuse_another(out, mine)
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        write_aside(out / "bench.json", json.dumps(mine, indent=1) + "\n")
-
-
-def _keep(file: Path, measured: Measured) -> None:
+def _keep(file: Path, values: Mapping[str, object]) -> None:
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_aside(file, json.dumps(measured_as_json(measured), indent=1) + "\n")
+        write_aside(file, json.dumps(values, indent=1) + "\n")
 
 
 def _read(file: Path) -> Measured:

@@ -18,12 +18,7 @@ from genlab.files import writing
 from genlab.progress import bar
 from genlab.runs.checkpoint import AVERAGED, NETWORKS, best, load_weights, newest
 from genlab.runs.display import say
-from genlab.runs.folder import (
-    CHECKPOINTS,
-    CONFIG,
-    read_summary,
-    resume_command,
-)
+from genlab.runs.folder import CHECKPOINTS, CONFIG, read_summary, resume_command
 from genlab.zoo import Config, build
 
 

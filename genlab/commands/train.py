@@ -19,14 +19,7 @@ from genlab.family import Family, count_parameters
 from genlab.progress import in_notebook
 from genlab.runs.checkpoint import newest, restore
 from genlab.runs.display import say, show_losses
-from genlab.runs.folder import (
-    CHECKPOINTS,
-    CONFIG,
-    RunFolder,
-    read_metrics,
-    read_summary,
-    refuse_existing,
-)
+from genlab.runs.folder import CHECKPOINTS, CONFIG, RunFolder, read_metrics, read_summary, refuse_existing
 from genlab.runs.session import train_session, writes
 from genlab.training.batches import check_shares
 from genlab.training.loop import Step, check_labels
@@ -80,7 +73,16 @@ def fit(
     check_shares(data, config.train)
     state, folder = TrainingState(family, config.train), None
     if run is not None:
-        summary = _summary(config, dataset, family, data_root)
+        summary = {
+            "dataset": dataset.name,
+            "source": dataset.source,
+            "data_root": None if data_root is None else str(Path(data_root).absolute()),
+            "fingerprint": dataset.fingerprint,
+            "seed": config.train.seed,
+            "parameters": {name: count_parameters(n) for name, n in family.networks.items()},
+            "steps": 0,
+            "finished": False,
+        }
         folder = RunFolder.create(Path(run), config, summary) if writes() else RunFolder(Path(run))
     with folder if folder is not None and writes() else nullcontext():
         return family, _train(folder, state, data, held_out, config, live_plot)
@@ -224,18 +226,3 @@ def _is_run_of(folder: Path, config: Config, dataset: Dataset) -> bool:
         return same_data and read_settings(Config, folder / CONFIG) == config
     except GenlabError:
         return False
-
-
-def _summary(
-    config: Config, dataset: Dataset, family: Family, data_root: str | Path | None
-) -> dict[str, Any]:
-    return {
-        "dataset": dataset.name,
-        "source": dataset.source,
-        "data_root": None if data_root is None else str(Path(data_root).absolute()),
-        "fingerprint": dataset.fingerprint,
-        "seed": config.train.seed,
-        "parameters": {name: count_parameters(n) for name, n in family.networks.items()},
-        "steps": 0,
-        "finished": False,
-    }

@@ -5,10 +5,10 @@ should refuse it: exit status 2, one line on standard error, nothing changed on 
 """
 
 import gzip
-import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -53,170 +53,108 @@ def good_idx(path: Path) -> Path:
     return path
 
 
-def look(path: Path) -> list[str]:
-    """The command that looks at data."""
-    return ["data", str(path)]
+def at(name: str, make: Callable[[Path], object]) -> Case:
+    """A case: something made under this name, and looked at."""
+
+    def case(path: Path) -> list[str]:
+        make(path / name)
+        return ["data", str(path / name)]
+
+    return case
 
 
 def of_folder(spoil: Callable[[Path], object]) -> Case:
     """A case: a good folder of pictures, spoiled."""
-
-    def case(path: Path) -> list[str]:
-        spoil(good_folder(path / "shapes"))
-        return look(path / "shapes")
-
-    return case
+    return at("shapes", lambda path: spoil(good_folder(path)))
 
 
 def of_npz(**changes: object) -> Case:
     """A case: a good .npz file with some arrays changed; None takes one away."""
-
-    def case(path: Path) -> list[str]:
-        arrays = {**good_arrays(), **changes}
-        np.savez(path / "x.npz", **{k: v for k, v in arrays.items() if v is not None})  # type: ignore[arg-type]
-        return look(path / "x.npz")
-
-    return case
+    arrays: dict[str, Any] = {k: v for k, v in {**good_arrays(), **changes}.items() if v is not None}
+    return at("x.npz", lambda path: np.savez(path, **arrays))
 
 
 def of_idx(name: str, change: Callable[[bytes], bytes]) -> Case:
     """A case: good IDX files, the bytes of one of them changed."""
 
-    def case(path: Path) -> list[str]:
-        file = good_idx(path / "kana") / name
+    def spoil(path: Path) -> None:
+        file = good_idx(path) / f"kana-{name}-ubyte"
         file.write_bytes(change(file.read_bytes()))
-        return look(path / "kana")
+
+    return at("kana", spoil)
+
+
+def training(dataset: Callable[[Path], Path]) -> Case:
+    """A case: training on what is made in the folder."""
+
+    def case(path: Path) -> list[str]:
+        words = ["train", "--config", "vae-small", "--run", str(path / "run")]
+        return [*words, "--dataset", str(dataset(path))]
 
     return case
 
 
-def empty(path: Path) -> list[str]:
-    """An empty folder."""
-    (path / "shapes").mkdir()
-    return look(path / "shapes")
-
-
-def no_class_folders(path: Path) -> list[str]:
+def no_class_folders(path: Path) -> None:
     """Pictures, and no folders that say what they are."""
-    (path / "shapes").mkdir()
+    path.mkdir()
     for i in range(10):
-        picture(i).save(path / "shapes" / f"{i}.png")
-    return look(path / "shapes")
+        picture(i).save(path / f"{i}.png")
 
 
-def other_classes_for_testing(path: Path) -> list[str]:
+def other_classes_for_testing(path: Path) -> None:
     """train/ and test/ with different classes."""
-    good_folder(path / "shapes" / "train")
-    good_folder(path / "shapes" / "test", CLASSES[:2])
-    return look(path / "shapes")
+    good_folder(path / "train")
+    good_folder(path / "test", CLASSES[:2])
 
 
-def all_blank(path: Path) -> list[str]:
+def all_blank(path: Path) -> None:
     """Black ink on a transparent ground: nothing is left of it on black."""
-    for name in CLASSES:
-        (path / "shapes" / name).mkdir(parents=True)
-        for i in range(6):
-            ink = np.zeros((20, 20, 4), np.uint8)
-            ink[i : i + 8, 5:9, 3] = 255
-            Image.fromarray(ink).save(path / "shapes" / name / f"{i}.png")
-    return look(path / "shapes")
+    for file in good_folder(path).glob("*/*.png"):
+        ink = np.zeros((20, 20, 4), np.uint8)
+        ink[int(file.stem) :, 5:9, 3] = 255
+        Image.fromarray(ink).save(file)
 
 
-def bomb(path: Path) -> list[str]:
-    """A small file that unpacks to more than 200 million pixels."""
-    good_folder(path / "shapes")
-    Image.new("1", (15_000, 15_000)).save(path / "shapes" / "circle" / "large.png")
-    return look(path / "shapes")
-
-
-def a_text_file_called_npz(path: Path) -> list[str]:
-    """An .npz file that is text."""
-    (path / "x.npz").write_text("images, labels\n")
-    return look(path / "x.npz")
-
-
-def pickled_labels(path: Path) -> list[str]:
-    """Labels that only unpickling could read."""
-    arrays = good_arrays()
-    labels = np.array([{"label": int(label)} for label in arrays["labels"]], object)
-    np.savez(path / "x.npz", images=arrays["images"], labels=labels)
-    return look(path / "x.npz")
-
-
-def truncated_npz(path: Path) -> list[str]:
+def truncated_npz(path: Path) -> None:
     """An .npz file cut in half."""
-    np.savez_compressed(path / "x.npz", **good_arrays())  # type: ignore[arg-type]
-    (path / "x.npz").write_bytes((path / "x.npz").read_bytes()[:5000])
-    return look(path / "x.npz")
+    np.savez(path, **good_arrays())  # type: ignore[arg-type]
+    halve(path)
 
 
-def npz_bomb(path: Path) -> list[str]:
+def npz_bomb(path: Path) -> None:
     """A small .npz file that says that it unpacks to more than four gigabytes."""
-    np.savez(path / "x.npz", **good_arrays())  # type: ignore[arg-type]
-    content = bytearray((path / "x.npz").read_bytes())
+    np.savez(path, **good_arrays())  # type: ignore[arg-type]
+    content = bytearray(path.read_bytes())
     first = content.rindex(b"PK\x01\x02", 0, content.rindex(b"PK\x01\x02"))  # in the list of contents
     content[first + 24 : first + 28] = struct.pack("<I", 2**32 - 2)  # its size, unpacked
-    (path / "x.npz").write_bytes(content)
-    return look(path / "x.npz")
+    path.write_bytes(content)
 
 
-def missing_idx_file(path: Path) -> list[str]:
-    """Three of the four IDX files."""
-    (good_idx(path / "kana") / "kana-test-labels-idx1-ubyte").unlink()
-    return look(path / "kana")
-
-
-def two_sets_of_idx_files(path: Path) -> list[str]:
+def two_sets_of_idx_files(path: Path) -> None:
     """Two data sets in one folder, as EMNIST is published."""
-    folder = good_idx(path / "kana")
-    for file in list(folder.iterdir()):
-        (folder / file.name.replace("kana", "more")).write_bytes(file.read_bytes())
-    return look(folder)
+    for file in list(good_idx(path).iterdir()):
+        (path / file.name.replace("kana", "more")).write_bytes(file.read_bytes())
 
 
-def truncated_gzip(path: Path) -> list[str]:
+def truncated_gzip(path: Path) -> None:
     """An IDX file whose download stopped."""
-    file = good_idx(path / "kana") / "kana-train-images-idx3-ubyte"
+    file = good_idx(path) / "kana-train-images-idx3-ubyte"
     packed = gzip.compress(file.read_bytes())
     file.with_name(f"{file.name}.gz").write_bytes(packed[: len(packed) // 2])
     file.unlink()
-    return look(path / "kana")
 
 
-def train_on_nothing(path: Path) -> list[str]:
-    """Training on a path that leads nowhere."""
-    nowhere = str(path / "nowhere" / "shapes")
-    return ["train", "--config", "vae-small", "--dataset", nowhere, "--run", str(path / "run")]
-
-
-def train_on_a_damaged_picture(path: Path) -> list[str]:
-    """Training on a folder in which one picture is cut short."""
-    halve(good_folder(path / "shapes") / "square" / "3.png")
-    shapes = str(path / "shapes")
-    return ["train", "--config", "vae-small", "--dataset", shapes, "--run", str(path / "run")]
-
-
-def halve(file: Path) -> None:
-    """Cut a file in half."""
+def halve(file: Path) -> Path:
+    """Cut a file in half; returns it."""
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
+    return file
 
 
-def nest(shapes: Path) -> None:
-    """Put a folder into a class folder."""
-    good_folder(shapes / "square" / "large", ("red", "blue"))
-
-
-def empty_class(shapes: Path) -> None:
-    """Take away all pictures of a class."""
-    for file in (shapes / "triangle").iterdir():
+def emptied(shapes: Path, keep: int) -> None:
+    """Take away all pictures of a class but so many."""
+    for file in sorted((shapes / "triangle").iterdir())[keep:]:
         file.unlink()
-
-
-def too_few(shapes: Path) -> None:
-    """Leave a class with three pictures."""
-    for i in range(3):
-        (shapes / "triangle" / f"{i}.png").unlink()
 
 
 def fractions(shapes: Path) -> None:
@@ -224,33 +162,32 @@ def fractions(shapes: Path) -> None:
     Image.fromarray(np.random.default_rng(0).random((20, 20), np.float32)).save(shapes / "circle" / "x.tiff")
 
 
-def broken_link(shapes: Path) -> None:
-    """Add a link to nothing."""
-    os.symlink(shapes / "gone.png", shapes / "circle" / "link.png")
-
-
 NOISE = good_arrays()["images"]
 CASES: dict[str, Case] = {
-    "a path that does not exist": lambda path: look(path / "nowhere"),
-    "an empty folder": empty,
-    "pictures and no class folders": no_class_folders,
+    "a path that does not exist": at("nowhere", lambda path: None),
+    "an empty folder": at("shapes", Path.mkdir),
+    "pictures and no class folders": at("shapes", no_class_folders),
     "a picture beside the class folders": of_folder(lambda p: picture(0).save(p / "loose.png")),
-    "a folder inside a class folder": of_folder(nest),
-    "a class without pictures": of_folder(empty_class),
-    "a class of three pictures": of_folder(too_few),
+    "a folder inside a class folder": of_folder(
+        lambda p: good_folder(p / "square" / "large", ("red", "blue"))
+    ),
+    "a class without pictures": of_folder(lambda p: emptied(p, 0)),
+    "a class of three pictures": of_folder(lambda p: emptied(p, 3)),
     "a text file among the pictures": of_folder(lambda p: (p / "circle" / "notes.txt").write_text("round\n")),
     "an empty file among the pictures": of_folder(lambda p: (p / "circle" / "0.png").write_bytes(b"")),
     "a picture cut in half": of_folder(lambda p: halve(p / "circle" / "0.png")),
     "a picture of fractions": of_folder(fractions),
-    "a link to nothing": of_folder(broken_link),
-    "a decompression bomb": bomb,
-    "only blank pictures": all_blank,
-    "other classes for testing": other_classes_for_testing,
-    "a file that is no data": lambda path: look(good_folder(path / "shapes") / "circle" / "0.png"),
-    "an .npz of text": a_text_file_called_npz,
-    "an .npz cut short": truncated_npz,
-    "an .npz bomb": npz_bomb,
-    "an .npz with pickled labels": pickled_labels,
+    "a link to nothing": of_folder(lambda p: (p / "circle" / "link.png").symlink_to(p / "gone.png")),
+    "a decompression bomb": of_folder(
+        lambda p: Image.new("1", (15_000, 15_000)).save(p / "circle" / "large.png")
+    ),
+    "only blank pictures": at("shapes", all_blank),
+    "other classes for testing": at("shapes", other_classes_for_testing),
+    "a file that is no data": at("0.png", lambda path: picture(0).save(path)),
+    "an .npz of text": at("x.npz", lambda path: path.write_text("images, labels\n")),
+    "an .npz cut short": at("x.npz", truncated_npz),
+    "an .npz bomb": at("x.npz", npz_bomb),
+    "an .npz with pickled labels": of_npz(labels=np.array([{"label": 0}] * 20, object)),
     "an .npz without labels": of_npz(labels=None),
     "an .npz in colour": of_npz(images=np.repeat(NOISE[..., None], 3, -1)),
     "an .npz of whole numbers": of_npz(images=NOISE.astype(np.int64)),
@@ -262,17 +199,21 @@ CASES: dict[str, Case] = {
     "an .npz of fractional labels": of_npz(labels=np.arange(20) % 2 / 1.0),
     "an .npz with a name too few": of_npz(class_names=np.array(["even"])),
     "an .npz with a class too small": of_npz(labels=(np.arange(20) == 7).astype(int)),
-    "IDX files, one missing": missing_idx_file,
-    "IDX files of two data sets": two_sets_of_idx_files,
-    "an IDX file of another type": of_idx("kana-train-images-idx3-ubyte", lambda b: b[:2] + b"\x0d" + b[3:]),
-    "an IDX file of other dimensions": of_idx("kana-train-labels-idx1-ubyte", lambda b: idx(NOISE)),
-    "an IDX file cut short": of_idx("kana-train-images-idx3-ubyte", lambda b: b[:-1]),
-    "an IDX file too long": of_idx("kana-train-images-idx3-ubyte", lambda b: b + b"\x00"),
-    "an IDX file of nothing": of_idx("kana-test-labels-idx1-ubyte", lambda b: b""),
-    "IDX files that do not belong together": of_idx(
-        "kana-test-labels-idx1-ubyte", lambda b: idx(np.arange(9, dtype=np.uint8) % 2)
+    "IDX files, one missing": at(
+        "kana", lambda path: (good_idx(path) / "kana-test-labels-idx1-ubyte").unlink()
     ),
-    "an IDX file whose download stopped": truncated_gzip,
-    "training on a path that does not exist": train_on_nothing,
-    "training on a damaged picture": train_on_a_damaged_picture,
+    "IDX files of two data sets": at("kana", two_sets_of_idx_files),
+    "an IDX file of another type": of_idx("train-images-idx3", lambda b: b[:2] + b"\x0d" + b[3:]),
+    "an IDX file of other dimensions": of_idx("train-labels-idx1", lambda b: idx(NOISE)),
+    "an IDX file cut short": of_idx("train-images-idx3", lambda b: b[:-1]),
+    "an IDX file too long": of_idx("train-images-idx3", lambda b: b + b"\x00"),
+    "an IDX file of nothing": of_idx("test-labels-idx1", lambda b: b""),
+    "IDX files that do not belong together": of_idx(
+        "test-labels-idx1", lambda b: idx(np.arange(9, dtype=np.uint8) % 2)
+    ),
+    "an IDX file whose download stopped": at("kana", truncated_gzip),
+    "training on a path that does not exist": training(lambda path: path / "nowhere" / "shapes"),
+    "training on a damaged picture": training(
+        lambda path: halve(good_folder(path / "shapes") / "square" / "3.png").parents[1]
+    ),
 }

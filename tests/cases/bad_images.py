@@ -14,47 +14,60 @@ Case = Callable[[Path], list[str]]
 GOOD = np.random.default_rng(0).random((100, 28, 28), np.float32)
 
 
-def evaluated(array: Any, *options: str) -> Case:
-    """A case: this array in a file, held against digits."""
+def written(make: Callable[[Path], object], *options: str) -> Case:
+    """A case: what makes the file, which is held against digits."""
 
     def case(folder: Path) -> list[str]:
-        np.save(folder / "x.npy", array)
+        make(folder / "x.npy")
         return ["evaluate", str(folder / "x.npy"), "--dataset", "digits", *options]
 
     return case
 
 
-def _written(content: bytes) -> Case:
-    def case(folder: Path) -> list[str]:
-        (folder / "x.npy").write_bytes(content)
-        return ["evaluate", str(folder / "x.npy"), "--dataset", "digits"]
+def evaluated(array: Any, *options: str) -> Case:
+    """A case: this array in a file."""
+    return written(lambda path: np.save(path, array), *options)
 
-    return case
+
+def cut(path: Path) -> None:
+    """An array without its last byte."""
+    np.save(path, GOOD)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def npz(path: Path) -> None:
+    """An archive under an array's name."""
+    with path.open("wb") as file:
+        np.savez(file, images=GOOD)
+
+
+def huge(path: Path) -> None:
+    """An array that claims to hold a trillion images."""
+    np.save(path, GOOD[:1])
+    path.write_bytes(path.read_bytes().replace(b"(1, 28, 28), }" + b" " * 12, b"(1000000000000, 28, 28), }"))
 
 
 CASES: dict[str, Case] = {
     "fewer images than feature dimensions": evaluated(GOOD[:64]),
-    "hardly more than feature dimensions": evaluated(GOOD[:66]),
     "more images than real ones": evaluated(np.concatenate([GOOD] * 4)),
     "no images": evaluated(GOOD[:0]),
     "all black": evaluated(GOOD * 0),
-    "all one grey": evaluated(GOOD * 0 + 0.5),
     "all the same image": evaluated(GOOD[:1].repeat(100, 0)),
     "in [-1, 1]": evaluated(GOOD * 2 - 1),
     "in 0..255 as float": evaluated(GOOD * 255),
-    "NaN everywhere": evaluated(GOOD * np.nan),
     "NaN in one pixel": evaluated(np.where(np.arange(GOOD.size).reshape(GOOD.shape) == 5, np.nan, GOOD)),
     "infinite": evaluated(np.where(GOOD > 0.9, np.inf, GOOD)),
     "whole numbers of 64 bits": evaluated((GOOD * 255).astype(np.int64)),
-    "truth values": evaluated(GOOD > 0.5),
     "complex numbers": evaluated(GOOD.astype(np.complex64)),
     "Python objects": evaluated(np.array([None])),
     "flat images": evaluated(GOOD.reshape(100, 784)),
-    "other sizes": evaluated(GOOD[:, 1:]),
     "colours": evaluated(np.stack([GOOD] * 3, axis=1)),
     "one image alone": evaluated(GOOD[0]),
     "more asked for than there are": evaluated(GOOD, "--n", "101"),
-    "an empty file": _written(b""),
-    "a text": _written(b"images"),
-    "half a header": _written(b"\x93NUMPY\x01\x00\xff\xff"),
+    "an empty file": written(lambda path: path.write_bytes(b"")),
+    "half a header": written(lambda path: path.write_bytes(b"\x93NUMPY\x01\x00\xff\xff")),
+    "a folder": written(Path.mkdir),
+    "an array cut short": written(cut),
+    "an archive of arrays": written(npz),
+    "a trillion images": written(huge),
 }

@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-import genlab.commands.compare
 from genlab.commands.compare import (
     STEP_COUNTS,
     Measured,
@@ -22,7 +21,6 @@ from genlab.commands.compare import (
     row_names,
     write_comparison,
 )
-from genlab.commands.sample import load
 from genlab.commands.train import fit
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
@@ -31,20 +29,14 @@ from genlab.evaluation.judges.networks import JUDGES
 from genlab.evaluation.measure import Yardstick
 from genlab.runs.folder import SUMMARY
 from genlab.zoo import load_config
-from tests.evaluation.conftest import digits_yardstick
 
 KINDS = list(JUDGES)
 DIFFUSION = {"model.network.hidden_dim": 8, "model.num_train_timesteps": 50, "model.num_inference_steps": 2}
 
 
-@pytest.fixture(scope="module")
-def yardstick() -> Yardstick:
-    return digits_yardstick()
-
-
 @pytest.fixture(autouse=True)
 def one_yardstick(yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.commands.compare.make_yardstick", lambda *_, **__: yardstick)
+    monkeypatch.setattr("genlab.commands.compare.yardstick_for", lambda *_, **__: yardstick)
 
 
 def train(folder: Path, config: str = "vae", **settings: object) -> Path:
@@ -69,7 +61,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def comparison(runs: Sequence[Path], yardstick: Yardstick) -> ModelComparison:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.commands.compare.make_yardstick", lambda *_, **__: yardstick)
+        patch.setattr("genlab.commands.compare.yardstick_for", lambda *_, **__: yardstick)
         return compare(runs, n=100)
 
 
@@ -86,9 +78,7 @@ def test_seeds_are_one_row_with_a_standard_error(comparison: ModelComparison) ->
     assert a != b
     assert joined.value == pytest.approx((a + b) / 2)
     assert joined.error == pytest.approx(abs(a - b) / 2)  # of two values: half of their difference
-    ratio = real.figure(("frechet_ratio", "plain"))
-    assert ratio is not None
-    assert ratio.value == 1
+    assert real.reports[0].figures["frechet_ratio", "plain"].value == 1
 
 
 def test_points_of_the_curves(comparison: ModelComparison) -> None:
@@ -108,13 +98,8 @@ def test_files(comparison: ModelComparison, tmp_path: Path) -> None:
     text = (out / "comparison.md").read_text("utf-8")
     assert text == as_markdown(comparison)
     assert text.startswith("# digits: 100 images of each model against 100 real ones\n")
-    for line in (
-        "## Quality, by the plain judge",
-        "## Quality, by the residual judge",
-        "## Order, best first",
-        "## Cost",
-    ):
-        assert line in text.split("\n")
+    titles = [*(f"Quality, by the {kind} judge" for kind in KINDS), "Order, best first", "Cost"]
+    assert {f"## {title}" for title in titles} <= set(text.split("\n"))
     for table in text.split("\n\n"):
         if table.startswith("|"):
             assert len({row.count(" | ") for row in table.rstrip("\n").split("\n")}) == 1
@@ -135,17 +120,13 @@ def test_the_terminal_gets_a_narrow_table_per_judge_and_the_order(comparison: Mo
     assert len(order.split("\n")) == 5
 
 
-def test_a_model_trained_once_is_named_beside_the_order(comparison: ModelComparison) -> None:
+def test_what_a_reader_should_know_besides(comparison: ModelComparison) -> None:
     for text in (as_markdown(comparison), comparison_text(comparison)):
         assert "Trained once: walk. Where they stand" in text
-    several = ModelComparison(comparison.yardstick, comparison.measured[:2])
-    assert "Trained once" not in as_markdown(several) + comparison_text(several)
-
-
-def test_judges_that_guess_are_named(comparison: ModelComparison) -> None:
-    for text in (as_markdown(comparison), comparison_text(comparison)):
         for kind in KINDS:  # their features are random projections
             assert f"Warning: the {kind} judge is right on " in text
+    several = ModelComparison(comparison.yardstick, comparison.measured[:2])
+    assert "Trained once" not in as_markdown(several) + comparison_text(several)
 
 
 def test_json_reads_back_equal(comparison: ModelComparison) -> None:
@@ -168,18 +149,11 @@ def test_runs_that_differ_in_more_than_the_seed_are_never_one_row(tmp_path: Path
     """Whatever their folders are called."""
     one, other = train(tmp_path / "x" / "run"), train(tmp_path / "y" / "run", train__lr=0.01)
     assert len(set(row_names([one, other]).values())) == 2
-    numbered = [
-        train(tmp_path / f"run{number}", train__lr=lr, train__seed=number)
-        for number, lr in enumerate((0.01, 0.01, 0.02, 0.02))
-    ]
-    names = row_names(numbered)
-    assert [len({names[path] for path in pair}) for pair in (numbered[:2], numbered[2:])] == [1, 1]
-    assert len(set(names.values())) == 2
-
-
-def test_a_number_is_no_seed_where_there_is_one_run(tmp_path: Path) -> None:
-    run = train(tmp_path / "vae-28")
-    assert row_names([run]) == {run: "vae-28"}
+    rates = enumerate((0.01, 0.01, 0.02, 0.02))
+    numbered = [train(tmp_path / f"run{seed}", train__lr=lr, train__seed=seed) for seed, lr in rates]
+    a, b, c, d = row_names(numbered).values()
+    assert a == b != c == d
+    assert row_names(numbered[3:]) == {numbered[3]: "run3"}  # a number is no seed where there is one run
 
 
 def test_the_same_run_twice_is_measured_once(runs: Sequence[Path]) -> None:
@@ -191,48 +165,32 @@ def test_the_same_run_twice_is_measured_once(runs: Sequence[Path]) -> None:
 # --- what is refused, and what is not ---------------------------------------------------------
 
 
-def spoil(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
-    """Every loaded model draws images of one value."""
-
-    def spoiled(path: Path) -> object:
-        family = load(path)
-        family.sample = lambda n, **_: torch.full((n, 1, 28, 28), value)  # type: ignore[method-assign]
-        return family
-
-    monkeypatch.setattr(genlab.commands.compare, "load", spoiled)
-
-
 @pytest.mark.parametrize(("value", "says"), [(torch.nan, "not finite numbers"), (0.0, "are constant")])
 def test_images_that_nothing_can_be_computed_from_are_a_row(
-    value: float, says: str, runs: Sequence[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    value: float, says: str, runs: Sequence[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil(monkeypatch, value)
+    monkeypatch.setattr("genlab.vae.vae.VAE.sample", lambda self, n, **_: torch.full((n, 1, 28, 28), value))
     comparison = compare(runs[:2], n=100)
     _, row = comparison.rows
     assert not row.reports
     assert [says in reason for reason in row.refused] == [True, True]
-    write_comparison(comparison, tmp_path)
-    text = (tmp_path / "comparison.md").read_text("utf-8")
-    assert text.count("| vae | refused: all 100" if value == 0 else "| vae | refused: 100 of 100") == 4
+    text = as_markdown(comparison)
+    assert text.count("| vae | refused: ") == 4
     assert "nothing to rank" in text
-    assert json.loads((tmp_path / "comparison.json").read_text())["measured"][0]["report"] is None
+    assert as_json(comparison)["measured"][0]["report"] is None
 
 
-def test_a_sampler_that_cannot_make_so_many_steps_is_no_reason_to_refuse(
-    tmp_path: Path, yardstick: Yardstick
-) -> None:
+def test_a_sampler_that_cannot_make_so_many_steps_is_no_reason_to_refuse(tmp_path: Path) -> None:
     """A model trained with 15 noise levels has a curve up to 10 steps, and all its figures."""
     run = train(tmp_path / "walk", "diffusion-mlp", model__num_train_timesteps=15)
     [measured] = compare([run], n=100).measured
     assert measured.report is not None
-    assert measured.refused is None
     assert [point.label for point in measured.sampling] == [f"{n} steps" for n in (2, 5, 10)]
 
 
 def test_runs_of_different_data(runs: Sequence[Path], tmp_path: Path) -> None:
     other = train(tmp_path / "other")
-    summary = json.loads((other / SUMMARY).read_text())
-    (other / SUMMARY).write_text(json.dumps(summary | {"dataset": "mnist"}))
+    (other / SUMMARY).write_text((other / SUMMARY).read_text().replace("digits", "mnist"))
     with pytest.raises(GenlabError, match=r"vae-0 was trained on digits and .*other on mnist: .*--dataset"):
         compare([runs[0], other], n=100)
     assert len(compare([runs[0], other], n=100, dataset="digits").rows) == 3
@@ -250,6 +208,5 @@ def test_no_such_run_and_no_such_folder(
 
 @pytest.mark.parametrize("runs", [[], "my-vae", Path("my-vae")])
 def test_runs_are_a_list_of_at_least_one(runs: list[str]) -> None:
-    with pytest.raises(GenlabError, match="runs") as caught:
+    with pytest.raises(GenlabError, match="runs should be a list"):
         compare(runs)
-    assert "\n" not in str(caught.value)

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 import yaml
 
 import genlab.commands.fair
-from genlab.commands.compare import ModelComparison, as_json, write_comparison
+from genlab.commands.compare import ModelComparison, as_json, as_markdown
 from genlab.commands.fair import FAIR_CONFIGS, check_parameters, train_and_compare
 from genlab.commands.find import list_runs
 from genlab.errors import GenlabError
@@ -21,15 +22,9 @@ from genlab.family import count_parameters
 from genlab.runs.folder import read_metrics
 from genlab.training.loop import TrainingDiverged
 from genlab.zoo import build, load_config
-from tests.evaluation.conftest import digits_yardstick
 
 SECONDS = 0.2
-Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def yardstick() -> Yardstick:
-    return digits_yardstick()
+LABELS = [f"{share} of the time" for share in ("25%", "50%", "100%")]
 
 
 @pytest.fixture(autouse=True)
@@ -46,22 +41,13 @@ def quick_yardstick(monkeypatch: pytest.MonkeyPatch, yardstick: Yardstick) -> No
 @pytest.fixture(scope="module")
 def configs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Two tiny VAEs of one size."""
-    return [
-        config(tmp_path_factory.mktemp("configs"), name, beta=beta)
-        for name, beta in (("one", 1.0), ("half", 0.5))
-    ]
+    folder = tmp_path_factory.mktemp("configs")
+    return [config(folder, "one", beta=1.0), config(folder, "half", beta=0.5)]
 
 
-def config(folder: Path, name: str, width: int = 8, **model: object) -> str:
-    settings = {
-        "model": {
-            "family": "vae",
-            "network": {"kind": "mlp", "hidden_dim": width},
-            "latent_dim": 2,
-            **model,
-        },
-        "train": {"epochs": 1000, "batch_size": 64, "lr": 1e-3},
-    }
+def config(folder: Path, name: str, *, width: int = 8, beta: float = 1.0, **train: object) -> str:
+    model = {"family": "vae", "network": {"kind": "mlp", "hidden_dim": width}, "latent_dim": 2, "beta": beta}
+    settings = {"model": model, "train": {"epochs": 1000, "batch_size": 64, "lr": 1e-3, **train}}
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings))
     return str(folder / f"{name}.yaml")
 
@@ -89,6 +75,7 @@ def mine(finished: Bench, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished[0], tmp_path / "mine"))
 
 
+@pytest.fixture
 def no_judging(monkeypatch: pytest.MonkeyPatch) -> None:
     def judge(*_: object, **__: object) -> None:
         raise AssertionError("real images were judged")
@@ -96,6 +83,7 @@ def no_judging(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(genlab.commands.fair, "make_yardstick", judge)
 
 
+@pytest.fixture
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def train(*_: object) -> None:
         raise AssertionError("something was trained")
@@ -123,40 +111,33 @@ def test_all_are_trained_alike_and_measured_on_the_way(finished: Bench) -> None:
         seconds = [step.seconds for step in read_metrics(out / "runs" / name)]
         assert seconds[-2] <= SECONDS <= seconds[-1]
     for measured in comparison.measured:
-        assert [p.label for p in measured.training] == [
-            f"{share} of the time" for share in ("25%", "50%", "100%")
-        ]
+        assert [point.label for point in measured.training] == LABELS
         seconds = [point.seconds for point in measured.training]
         assert seconds == sorted(seconds)
     seeds = [measured.report.seed for measured in comparison.measured if measured.report is not None]
     assert seeds == [0, 0, 1, 1]
-    one, other = (load_config(out / "runs" / name / "config.yaml").train.seed for name in ("one-0", "one-1"))
-    assert (one, other) == (0, 1)
+    assert [load_config(out / "runs" / f"one-{seed}" / "config.yaml").train.seed for seed in (0, 1)] == [0, 1]
 
 
 def test_a_second_call_trains_nothing_and_says_the_same(
-    mine: Path, finished: Bench, configs: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    mine: Path, finished: Bench, configs: list[str], no_training: None
 ) -> None:
-    no_training(monkeypatch)
     again = bench(mine, configs, seeds=2)
     assert as_json(again) == as_json(finished[1])
-    for name, comparison in (("a", again), ("b", finished[1])):
-        write_comparison(comparison, tmp_path / name)
-    for name in ("comparison.json", "comparison.md"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert as_markdown(again) == as_markdown(finished[1])
 
 
-@pytest.mark.parametrize("step", ["measure_finished", "add_training_point", "_keep"])
+@pytest.mark.parametrize("step", ["measure_finished", "curve_point", "_keep"])
 def test_it_goes_on_where_it_was_stopped(
     step: str, configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = getattr(genlab.commands.fair, step), list[object]()
 
-    def stop(*arguments: object, **options: object) -> None:
+    def stop(*arguments: object, **options: object) -> object:
         calls.append(arguments)
         if step == "measure_finished" or len(calls) == 2:  # of the others, half way
             raise KeyboardInterrupt
-        real(*arguments, **options)
+        return real(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(genlab.commands.fair, step, stop)
@@ -169,7 +150,7 @@ def test_it_goes_on_where_it_was_stopped(
     assert before
     assert after[: len(before)] == before
     assert measured.report is not None
-    assert [point.label[:-12] for point in measured.training] == ["25%", "50%", "100%"]
+    assert [point.label for point in measured.training] == LABELS
     assert (after == before) is (step == "measure_finished")  # all training was done then
 
 
@@ -179,13 +160,12 @@ def test_one_more_seed_and_one_more_model_are_added(
     third = config(tmp_path, "third", beta=2.0)
     comparison = bench(mine, [third, *configs], seeds=2, also=[mine / "runs" / "one-0"])
     assert [row.name for row in comparison.rows[1:]] == ["third", "one", "half", "one-0"]
-    assert [each for each in comparison.measured if each.model == "half"] == [
-        each for each in finished[1].measured if each.model == "half"
-    ]
+    now, before = ([m for m in c.measured if m.model == "half"] for c in (comparison, finished[1]))
+    assert now == before
 
 
 def test_a_finished_run_of_a_benchs_name_has_a_row_of_its_own(
-    mine: Path, finished: Bench, configs: list[str], tmp_path: Path
+    mine: Path, configs: list[str], tmp_path: Path
 ) -> None:
     other = Path(shutil.copytree(mine / "runs" / "half-0", tmp_path / "one"))
     rows = bench(mine, configs, seeds=2, also=[other, other]).rows[1:]
@@ -196,36 +176,27 @@ def test_a_finished_run_of_a_benchs_name_has_a_row_of_its_own(
 
 
 @pytest.mark.parametrize(
-    ("options", "what"), [({"seconds": 0.3}, "seconds"), ({"dataset": "other"}, "dataset"), ({"n": 99}, "n")]
+    ("edit", "says"),
+    [
+        (lambda text: text.replace('"digits"', '"mnist"'), "holds a bench with another dataset"),
+        (lambda text: text.replace('"seconds": 0.2', '"seconds": 0.3'), "holds a bench with another seconds"),
+        (lambda text: text.replace('"n": 100', '"n": 99'), "holds a bench with another n"),
+        (lambda text: "[]", "holds a bench with another"),
+        (lambda text: text[:-3], r"bench\.json is damaged"),
+    ],
 )
-def test_another_bench_in_the_same_folder(
-    options: dict[str, Any], what: str, mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
+def test_another_bench_or_a_damaged_one(
+    edit: Callable[[str], str], says: str, mine: Path, configs: list[str], no_judging: None
 ) -> None:
-    no_judging(monkeypatch)
-    if what == "dataset":
-        (mine / "bench.json").write_text((mine / "bench.json").read_text().replace("digits", "mnist"))
-        options = {}
-    with pytest.raises(GenlabError, match=f"holds a bench with another {what}: name another --out"):
-        bench(mine, configs, seeds=2, **options)
-
-
-@pytest.mark.parametrize("content", ["", "[", "5", "[]", "null", '{"seconds": 0.2}'])
-def test_a_damaged_bench(
-    content: str, mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    no_judging(monkeypatch)
-    (mine / "bench.json").write_text(content)
-    with pytest.raises(GenlabError, match=r"(bench.json is damaged|holds a bench with another)"):
+    (mine / "bench.json").write_text(edit((mine / "bench.json").read_text()))
+    with pytest.raises(GenlabError, match=says):
         bench(mine, configs, seeds=2)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "5", "{}", "[" * 100_000, '{"model": "one", "report": {}}'])
-def test_a_damaged_measurement(
-    content: str, mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    no_training(monkeypatch)
+def test_a_damaged_measurement(content: str, mine: Path, configs: list[str], no_training: None) -> None:
     (mine / "measured" / "one-0.json").write_text(content)
-    with pytest.raises(GenlabError, match=r"one-0.json is damaged: delete it, it is measured again"):
+    with pytest.raises(GenlabError, match=r"one-0.json is damaged: delete it"):
         bench(mine, configs, seeds=2)
 
 
@@ -236,18 +207,13 @@ def test_a_measurement_that_is_gone_is_made_again_without_training(
     before = [step.step for step in read_metrics(mine / "runs" / "one-0")]
     again = bench(mine, configs, seeds=2)
     assert [step.step for step in read_metrics(mine / "runs" / "one-0")] == before
-    one, other = again.measured[0].report, finished[1].measured[0].report
-    assert one is not None
-    assert other is not None
-    value = other.figures["frechet", "plain"].value
-    assert one.figures["frechet", "plain"].value == pytest.approx(value, rel=1e-4)
+    one, other = (each.rows[1].reports[0].figures["frechet", "plain"] for each in (again, finished[1]))
+    assert one.value == pytest.approx(other.value, rel=1e-4)
 
 
 def test_models_of_different_size(configs: list[str], tmp_path: Path) -> None:
     wide = config(tmp_path, "wide", width=16)
-    with pytest.raises(
-        GenlabError, match=r"differ by more than a tenth in parameters \(.*one.* 1\d,\d{3}, .*wide"
-    ):
+    with pytest.raises(GenlabError, match=r"parameters \(.*one.* 1\d,\d{3}, .*wide"):
         bench(tmp_path / "out", [configs[0], wide])
     assert not (tmp_path / "out").exists()
     check_parameters({"a": 100, "b": 110})
@@ -270,19 +236,17 @@ def test_a_folder_that_cannot_be_written_to(configs: list[str], tmp_path: Path) 
         bench(tmp_path / "file", configs)
 
 
-@pytest.mark.parametrize(("value", "says"), [(torch.nan, "not finite numbers"), (1.0, "are constant")])
 def test_images_that_are_refused_become_a_row(
-    value: float, says: str, configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr("genlab.vae.vae.VAE.sample", lambda self, n, **_: torch.full((n, 1, 28, 28), value))
+    monkeypatch.setattr("genlab.vae.vae.VAE.sample", lambda _, n, **__: torch.full((n, 1, 28, 28), torch.nan))
     comparison = bench(tmp_path / "out", configs[:1])
     [measured] = comparison.measured
     assert measured.report is None
     assert measured.refused is not None
-    assert says in measured.refused
-    write_comparison(comparison, tmp_path / "out")
-    assert "| one | refused: " in (tmp_path / "out" / "comparison.md").read_text("utf-8")
-    no_training(monkeypatch)
+    assert "not finite numbers" in measured.refused
+    assert "| one | refused: " in as_markdown(comparison)
+    request.getfixturevalue("no_training")
     assert as_json(bench(tmp_path / "out", configs[:1])) == as_json(comparison)
 
 
@@ -298,26 +262,22 @@ def test_a_model_that_diverges_becomes_a_row(
 
     monkeypatch.setattr(genlab.commands.fair, "_train_for", train)
     comparison = bench(tmp_path / "out", configs)
-    assert [(row.name, len(row.reports), row.refused) for row in comparison.rows[1:]] == [
-        ("one", 1, []),
-        ("half", 0, ["the loss became nan"]),
-    ]
+    rows = [(row.name, len(row.reports), row.refused) for row in comparison.rows[1:]]
+    assert rows == [("one", 1, []), ("half", 0, ["the loss became nan"])]
     kept = json.loads((tmp_path / "out" / "measured" / "half-0.json").read_text())
     assert [point["label"] for point in kept["training"]] == ["25% of the time"]
 
 
 def test_a_config_that_was_changed_is_not_taken_for_the_old_one(
-    mine: Path, configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mine: Path, configs: list[str], tmp_path: Path, no_judging: None
 ) -> None:
-    no_judging(monkeypatch)
-    (tmp_path / "other").mkdir()
-    changed = [config(tmp_path / "other", "one", beta=2.0), configs[1]]
+    changed = [config(tmp_path, "one", beta=2.0), configs[1]]
     with pytest.raises(GenlabError, match="trained with other settings"):
         bench(mine, changed, seeds=2)
 
 
 def test_another_judge_is_another_bench(
-    mine: Path, configs: list[str], yardstick: Yardstick, monkeypatch: pytest.MonkeyPatch
+    mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(genlab.commands.fair, "weights_sha256", lambda judge: "another")
     with pytest.raises(GenlabError, match="another judges"):
@@ -325,19 +285,17 @@ def test_another_judge_is_another_bench(
 
 
 def test_another_judge_that_is_there_is_found_before_it_judges(
-    mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
+    mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch, no_judging: None
 ) -> None:
     """The bench was made with other judges than those of the package, whose cards say so."""
-    no_judging(monkeypatch)
     monkeypatch.setattr(genlab.commands.fair, "find_card", find_card)
     with pytest.raises(GenlabError, match="another judges"):
         bench(mine, configs, seeds=2)
 
 
 def test_a_finished_run_that_is_not_there_is_missed_before_anything_is_done(
-    configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    configs: list[str], tmp_path: Path, no_judging: None
 ) -> None:
-    no_judging(monkeypatch)
     with pytest.raises(GenlabError, match="there is no run"):
         bench(tmp_path / "out", configs, also=[tmp_path / "nowhere"])
     assert not (tmp_path / "out").exists()
@@ -347,9 +305,8 @@ def test_a_finished_run_that_is_not_there_is_missed_before_anything_is_done(
 
 
 def test_seeds_that_are_measured_stay_in_the_comparison(
-    mine: Path, finished: Bench, configs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    mine: Path, finished: Bench, configs: list[str], no_training: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    no_training(monkeypatch)
     assert as_json(bench(mine, configs, seeds=1)) == as_json(finished[1])
     assert "half, seed 1: measured before, stays in the comparison\n" in capsys.readouterr().out
     [_, one] = bench(mine, configs[:1], seeds=1).rows
@@ -357,9 +314,8 @@ def test_seeds_that_are_measured_stay_in_the_comparison(
 
 
 def test_a_further_seed_that_was_only_begun_does_not(
-    mine: Path, configs: list[str], monkeypatch: pytest.MonkeyPatch
+    mine: Path, configs: list[str], no_training: None
 ) -> None:
-    no_training(monkeypatch)
     file = mine / "measured" / "one-1.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"report": None}))
     (mine / "measured" / "one-more-7.json").write_text(file.read_text())  # of a config of another name
@@ -368,20 +324,14 @@ def test_a_further_seed_that_was_only_begun_does_not(
 
 
 def test_a_bench_says_times_as_they_are_and_nothing_of_training_longer(
-    configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    configs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also where one step takes longer than the time between two points, or all steps are made."""
-    clock = iter(range(10_000))
-    monkeypatch.setattr("genlab.training.loop.perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("genlab.training.loop.perf_counter", count(0.0).__next__)
     bench(tmp_path / "slow", configs[:1], seconds=0.3)
     out = capsys.readouterr().out
     assert "one, seed 0: training for 0.075 of 0.3 s\n" in out
     assert "one, seed 0: training for 0.3 of 0.3 s\n" in out
-    assert "to train longer" not in out
-    few = config(tmp_path, "few")
-    settings = yaml.safe_load(Path(few).read_text())
-    settings["train"] |= {"max_steps": 3}
-    Path(few).write_text(yaml.safe_dump(settings))
-    [measured] = bench(tmp_path / "few", [few], seconds=9000).measured
+    [measured] = bench(tmp_path / "few", [config(tmp_path, "few", max_steps=3)], seconds=9000).measured
     assert measured.report is not None
-    assert "to train longer" not in capsys.readouterr().out
+    assert "to train longer" not in out + capsys.readouterr().out

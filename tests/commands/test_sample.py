@@ -1,7 +1,5 @@
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -43,22 +41,6 @@ def test_many_samples_are_drawn_a_batch_at_a_time(capsys: pytest.CaptureFixture[
     assert "23/23" in capsys.readouterr().err
 
 
-def test_in_a_notebook_the_bar_is_kept_with_the_output(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
-    sample_in_batches(Noise(), 23, batch_size=10)
-    captured = capsys.readouterr()
-    assert "23/23" in captured.out
-    assert not captured.err
-
-
-def test_the_seed_decides() -> None:
-    first, again, other = (sample_in_batches(Noise(), 12, seed=s, batch_size=5) for s in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
 def test_one_label_for_all(capsys: pytest.CaptureFixture[str]) -> None:
     family = Noise()
     sample_in_batches(family, 5, labels=7, batch_size=5)
@@ -91,7 +73,6 @@ def test_an_array_file_is_float32_without_the_channel(tmp_path: Path) -> None:
     write_samples(images, tmp_path / "x.npy")
     array = np.load(tmp_path / "x.npy", allow_pickle=False)
     assert array.dtype == np.float32
-    assert array.shape == (5, 28, 28)
     assert np.array_equal(array, images[:, 0].float().numpy())
 
 
@@ -104,6 +85,5 @@ def test_a_sheet_is_about_square(n: int, columns: int, rows: int, tmp_path: Path
 @pytest.mark.parametrize("name", ["nowhere/x.npy", "nowhere/x.png", "folder.npy"])
 def test_a_file_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder.npy").mkdir()
-    with pytest.raises(GenlabError) as caught:
+    with pytest.raises(GenlabError, match=rf"{name} \("):
         write_samples(torch.zeros(1, 1, 28, 28), tmp_path / name)
-    assert f"{tmp_path / name} (" in str(caught.value)

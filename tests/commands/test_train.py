@@ -10,34 +10,33 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
-from PIL import Image
 
 import genlab
-import genlab.runs.folder
 from genlab import plots
 from genlab.commands.find import find_run, list_runs
 from genlab.commands.sample import load, sample, sample_sheet
 from genlab.commands.train import fit, fit_or_load, resume
+from genlab.config import write_settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.family import Family, Walks, count_parameters
+from genlab.family import Walks, count_parameters
 from genlab.files import writing
 from genlab.runs.checkpoint import AVERAGED, NETWORKS, best, read_checkpoint, saved_steps
-from genlab.runs.folder import CHECKPOINTS, CONFIG, METRICS, SHEET, SHEETS, SUMMARY, RunFolder, read_metrics
+from genlab.runs.folder import (
+    CHECKPOINTS,
+    CONFIG,
+    METRICS,
+    SHEET,
+    SHEETS,
+    SUMMARY,
+    RunFolder,
+    read_metrics,
+    read_summary,
+)
 from genlab.training.loop import Step, TrainingDiverged, train
+from genlab.vae.loss import free_bits_kl
 from genlab.zoo import Config, build, load_config
-
-FAST: dict[str, dict[str, object]] = {  # the same models, narrower
-    "vae": {"model.network.hidden_dim": 16},
-    "gan": {"model.network.hidden_dim": 16},
-    "diffusion": {
-        "model.network.channels": [4, 8],
-        "model.num_train_timesteps": 20,
-        "model.num_inference_steps": 2,
-    },
-    "diffusion-mlp": {"model.network.hidden_dim": 16, "model.num_inference_steps": 2},
-}
+from tests.commands.conftest import FAST, after_step, contents, drawn
 
 
 def config_for(name: str, **train_settings: object) -> Config:
@@ -46,58 +45,69 @@ def config_for(name: str, **train_settings: object) -> Config:
     return load_config(config, model | {f"train.{key}": value for key, value in settings.items()})
 
 
-def drawn(family: Family) -> torch.Tensor:
-    return family.sample(4, generator=torch.Generator().manual_seed(0))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+def change(run: Path, **entries: object) -> None:
+    """Write something else into ``run.json``."""
+    (run / SUMMARY).write_text(json.dumps(read_summary(run) | entries, indent=2) + "\n")
 
 
 def losses(history: list[Step]) -> list[tuple[int, float, dict[str, float]]]:
     return [(s.step, s.epoch, dict(s.losses)) for s in history]
 
 
-def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, error: BaseException) -> None:
-    """Make training stop with an error after so many steps, as if the process had died there."""
-    real = train
-
-    def stopped(*args: Any, **options: Any) -> Iterator[Step]:
-        for step in real(*args, **options):
-            yield step
-            if step.step == after:
-                raise error
-
-    monkeypatch.setattr("genlab.runs.record.train", stopped)
+def refusal(run: Path, dataset: Dataset, overrides: dict[str, object] | None = None) -> str:
+    """What resuming says; the folder must be as it was."""
+    before = contents(run)
+    with pytest.raises(GenlabError) as caught:
+        resume(run, overrides, dataset=dataset)
+    assert contents(run) == before
+    return str(caught.value)
 
 
 def broken_off(config: Config, dataset: Dataset, folder: Path, after: int) -> None:
-    """A run that died after so many steps."""
+    """A run whose process died after so many steps."""
+
+    def dying(*args: Any, **options: Any) -> Iterator[Step]:
+        for step in train(*args, **options):
+            yield step
+            if step.step == after:
+                raise RuntimeError("power cut")
+
     with pytest.MonkeyPatch.context() as patch:
-        interrupt(patch, after, RuntimeError("power cut"))
+        patch.setattr("genlab.runs.record.train", dying)
         with pytest.raises(RuntimeError, match="power cut"):
             fit(config, dataset, folder)
+
+
+@pytest.fixture
+def finished(dataset: Dataset, tmp_path: Path) -> Path:
+    """A small VAE, trained to its end of 5 steps."""
+    fit(config_for("vae"), dataset, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def half(dataset: Dataset, tmp_path: Path) -> Path:
+    """A run that died after step 4 of 5, with checkpoints 2 and 4."""
+    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 4)
+    return tmp_path / "run"
 
 
 # --- fit and load -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", list(FAST))
-def test_a_loaded_run_draws_the_same_images_to_the_bit(name: str, dataset: Dataset, tmp_path: Path) -> None:
-    family, history = fit(config_for(name), dataset, tmp_path / "run")
-    loaded = load(tmp_path / "run")
-    assert torch.equal(drawn(family), drawn(loaded))
-    assert not loaded.networks.training
-    assert losses(list(read_metrics(tmp_path / "run"))) == losses(history)
-
-
-@pytest.mark.parametrize("name", list(FAST))
-def test_a_run_with_and_without_a_folder_trains_the_same(name: str, dataset: Dataset, tmp_path: Path) -> None:
-    """Checkpoints, sheets and validation between the steps change nothing."""
+def test_a_folder_changes_nothing_and_gives_the_model_back(
+    name: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    """To the bit, with checkpoints, sheets and validation between the steps."""
     plain = config_for(name, validation_images=8)
     busy = config_for(name, validation_images=8, checkpoint_every=1, sample_every=1)
-    one, other = fit(plain, dataset)[0], fit(busy, dataset, tmp_path / "run")[0]
+    (one, _), (other, history) = fit(plain, dataset), fit(busy, dataset, tmp_path / "run")
+    loaded = load(tmp_path / "run")
     assert torch.equal(drawn(one), drawn(other))
+    assert torch.equal(drawn(one), drawn(loaded))
+    assert not loaded.networks.training
+    assert losses(list(read_metrics(tmp_path / "run"))) == losses(history)
 
 
 @pytest.mark.parametrize(("name", "averaged"), [("vae", False), ("diffusion-mlp", True)])
@@ -110,17 +120,14 @@ def test_what_a_run_leaves_behind(name: str, averaged: bool, dataset: Dataset, t
     assert len((folder / METRICS).read_text().splitlines()) == 15
     assert saved_steps(folder / CHECKPOINTS) == [10, 15]  # the newest two
     assert (AVERAGED in read_checkpoint(folder / CHECKPOINTS, 15).tensors) is averaged
-    assert sorted(path.name for path in (folder / SHEETS).iterdir()) == [
-        f"step-{step:08d}.png" for step in (5, 10, 15)
-    ]
-    sheet = Image.open(folder / SHEET)
-    assert sheet.size == (2 * (10 * 30 - 2), 2 * (10 * 30 - 2))
+    sheets = sorted(path.name for path in (folder / SHEETS).iterdir())
+    assert sheets == [f"step-{step:08d}.png" for step in (5, 10, 15)]
     assert (folder / SHEET).read_bytes() == plots.to_png(plots.grid(sample_sheet(family)), 2)
 
 
 def test_the_summary_says_what_it_was_made_with(dataset: Dataset, tmp_path: Path) -> None:
     family, _ = fit(config_for("vae"), dataset, tmp_path / "run", data_root=tmp_path)
-    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    summary = read_summary(tmp_path / "run")
     assert (summary["finished"], summary["steps"], summary["total_steps"]) == (True, 5, 5)
     assert (summary["dataset"], summary["seed"]) == ("digits", 0)
     assert summary["fingerprint"] == dataset.fingerprint
@@ -145,29 +152,23 @@ def test_the_averaged_weights_are_what_is_sampled(dataset: Dataset, tmp_path: Pa
     assert not torch.equal(drawn(raw), drawn(averaged))
 
 
-def test_nothing_is_written_over(dataset: Dataset, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    fit(config_for("vae"), dataset, folder)
-    before = contents(folder)
+def test_nothing_is_written_over(dataset: Dataset, finished: Path) -> None:
+    before = contents(finished)
     with pytest.raises(GenlabError, match=r"exists already: .* go on with it \(genlab resume"):
-        fit(config_for("vae", seed=1), dataset, folder)
-    assert contents(folder) == before
+        fit(config_for("vae", seed=1), dataset, finished)
+    assert contents(finished) == before
 
 
 def test_names_will_do_for_config_and_data(
-    monkeypatch: pytest.MonkeyPatch, dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, dataset: Dataset, alone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The verbs of the command line, in one call each."""
     monkeypatch.setattr("genlab.commands.train.load_dataset", lambda *_: dataset)
-    monkeypatch.setattr("genlab.commands.find.project_dir", lambda: tmp_path)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.yaml").write_text(
-        "model: {family: vae, network: {kind: mlp, hidden_dim: 8}}\ntrain: {epochs: 1}\n"
-    )
-    genlab.fit(tmp_path / "small.yaml", "digits", tmp_path / "runs" / "mine")
+    write_settings(config_for("vae", batch_size=64), alone / "small.yaml")
+    genlab.fit(alone / "small.yaml", "digits", "runs/mine")
     assert repr(dataset) in capsys.readouterr().out
     assert genlab.resume("mine")[1][-1].step == 1
-    assert genlab.load("mine").config.model_dump()["network"]["hidden_dim"] == 8
+    assert genlab.load("mine").config == config_for("vae").model
     assert genlab.sample("mine", 3, seed=1).shape == (3, 1, 28, 28)
     assert [run.path.name for run in genlab.list_runs()] == ["mine"]
     assert genlab.load_config("vae") == load_config("vae")
@@ -226,20 +227,6 @@ def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(
     assert torch.equal(drawn(whole), drawn(again))
 
 
-def test_a_run_may_be_broken_off_many_times(dataset: Dataset, tmp_path: Path) -> None:
-    config = config_for("gan", epochs=2, checkpoint_every=1)
-    whole, history = fit(config, dataset)
-    broken_off(config, dataset, tmp_path / "run", 2)
-    for after in (3, 4, 5, 8):
-        with pytest.MonkeyPatch.context() as patch:
-            interrupt(patch, after, RuntimeError("power cut"))
-            with pytest.raises(RuntimeError):
-                resume(tmp_path / "run", dataset=dataset)
-    again, resumed = resume(tmp_path / "run", dataset=dataset)
-    assert losses(resumed) == losses(history)
-    assert torch.equal(drawn(whole), drawn(again))
-
-
 def test_a_run_that_died_before_its_first_checkpoint_starts_again(dataset: Dataset, tmp_path: Path) -> None:
     config = config_for("vae")
     broken_off(config, dataset, tmp_path / "run", 3)
@@ -251,54 +238,37 @@ def test_a_run_that_died_before_its_first_checkpoint_starts_again(dataset: Datas
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_saves_the_step_and_says_how_to_go_on(
-    number: int,
-    dataset: Dataset,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    number: int, dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, folder = config_for("gan", epochs=2, checkpoint_every=50), tmp_path / "run"
     whole, history = fit(config, dataset)
-    real = RunFolder.log
-
-    def log(self: RunFolder, step: Step) -> None:
-        real(self, step)
-        if step.step == 4:
-            os.kill(os.getpid(), number)
-
-    monkeypatch.setattr(RunFolder, "log", log)
-    with pytest.raises(KeyboardInterrupt):
+    with after_step(4, lambda: os.kill(os.getpid(), number)), pytest.raises(KeyboardInterrupt):
         fit(config, dataset, folder)
-    monkeypatch.undo()
     said = capsys.readouterr()
     assert "Stopping after this step" in said.err
     assert "step 5 is saved: genlab resume" in said.out
     assert len(list(read_metrics(folder))) == 5
     assert (folder / SHEET).is_file()
-    assert json.loads((folder / SUMMARY).read_text())["finished"] is False
+    assert read_summary(folder)["finished"] is False
     again, resumed = resume(folder, dataset=dataset)
     assert losses(resumed) == losses(history)
     assert torch.equal(drawn(whole), drawn(again))
 
 
 def test_a_finished_run_can_be_trained_longer(
-    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dataset: Dataset, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fit(config_for("vae", epochs=1), dataset, tmp_path / "run")
-    before = contents(tmp_path / "run")
-    family, history = resume(tmp_path / "run", dataset=dataset)
-    assert "has made 5 of 5 steps: to train longer, --set train.epochs=N" in capsys.readouterr().out
-    assert contents(tmp_path / "run") == before
+    before = contents(finished)
+    family, history = resume(finished, dataset=dataset)
+    assert "made 5 of 5 steps: to train longer, --set train.epochs=N" in capsys.readouterr().out
+    assert contents(finished) == before
     assert len(history) == 5
     assert not family.networks.training
-    longer, history = resume(tmp_path / "run", {"train.epochs": 3}, dataset=dataset)
+    longer, history = resume(finished, {"train.epochs": 3}, dataset=dataset)
     assert len(history) == 15
     assert torch.equal(drawn(longer), drawn(fit(config_for("vae", epochs=3), dataset)[0]))
-    assert load_config(tmp_path / "run" / CONFIG) == config_for("vae", epochs=3)
-    assert [s["from_step"] for s in json.loads((tmp_path / "run" / SUMMARY).read_text())["sessions"]] == [
-        0,
-        5,
-    ]
+    assert load_config(finished / CONFIG) == config_for("vae", epochs=3)
+    assert [session["from_step"] for session in read_summary(finished)["sessions"]] == [0, 5]
 
 
 def test_a_run_that_has_used_its_seconds_is_finished_and_can_have_more(
@@ -306,101 +276,65 @@ def test_a_run_that_has_used_its_seconds_is_finished_and_can_have_more(
 ) -> None:
     """By a clock on which every step takes half a second."""
     monkeypatch.setattr("genlab.training.loop.perf_counter", count(100, 0.5).__next__)
-    folder, summary = tmp_path / "run", tmp_path / "run" / SUMMARY
+    folder = tmp_path / "run"
     fit(config_for("gan", epochs=4, max_seconds=3.1, checkpoint_every=50), dataset, folder)
     assert "7/7" in capsys.readouterr().err
     assert saved_steps(folder / CHECKPOINTS) == [7]
     assert [path.name for path in (folder / SHEETS).iterdir()] == ["step-00000007.png"]
-    told = json.loads(summary.read_text())
+    told = read_summary(folder)
     assert (told["finished"], told["steps"], told["seconds"]) == (True, 7, 3.5)
     [info] = list_runs(tmp_path)
     assert (info.status, info.steps, info.total_steps) == ("finished", 7, 20)
 
     before = contents(folder)
-    summary.write_text(json.dumps(told | {"finished": False}, indent=2) + "\n")  # killed before it was told
+    change(folder, finished=False)  # killed between its last two writes
     assert len(resume(folder, dataset=dataset)[1]) == 7
-    said = f"{folder} has trained for 3.5 of 3.1 seconds: to train longer, --set train.max_seconds=N"
-    assert said in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "trained for 3.5 of 3.1 seconds: to train longer, --set train.max_seconds=N" in said
     assert contents(folder) == before
 
     longer, history = resume(folder, {"train.max_seconds": 6}, dataset=dataset)
-    assert losses(history) == losses(fit(config_for("gan", epochs=4, max_steps=12), dataset)[1])
-    assert torch.equal(drawn(longer), drawn(fit(config_for("gan", max_steps=12), dataset)[0]))
+    twelve, steps = fit(config_for("gan", epochs=4, max_steps=12), dataset)
+    assert losses(history) == losses(steps)
+    assert torch.equal(drawn(longer), drawn(twelve))
     assert len(resume(folder, {"train.max_seconds": None}, dataset=dataset)[1]) == 20
     capsys.readouterr()
     resume(folder, {"train.max_seconds": 600}, dataset=dataset)
     assert "has made 20 of 20 steps: to train longer, --set train.epochs=N" in capsys.readouterr().out
 
 
-def test_what_cannot_change_within_a_run(dataset: Dataset, tmp_path: Path) -> None:
-    fit(config_for("vae"), dataset, tmp_path / "run")
-    before = contents(tmp_path / "run")
+def test_what_cannot_change_within_a_run(dataset: Dataset, finished: Path) -> None:
     for name in ("train.batch_size", "train.seed", "model.beta", "train.epoch"):
-        with pytest.raises(GenlabError, match=f"{name} cannot change within a run"):
-            resume(tmp_path / "run", {name: 1}, dataset=dataset)
+        assert f"{name} cannot change within a run" in refusal(finished, dataset, {name: 1})
     other = replace(dataset, images=dataset.images.flip(0))
-    with pytest.raises(GenlabError, match="has other images or labels than those that"):
-        resume(tmp_path / "run", dataset=other)
-    assert contents(tmp_path / "run") == before
+    assert "has other images or labels than those that" in refusal(finished, other)
 
 
-def test_two_processes_cannot_train_one_run(dataset: Dataset, tmp_path: Path) -> None:
-    fit(config_for("vae"), dataset, tmp_path / "run")
-    with RunFolder(tmp_path / "run"):
-        with pytest.raises(GenlabError, match="is being trained by another process"):
-            resume(tmp_path / "run", {"train.epochs": 2}, dataset=dataset)
-        [info] = list_runs(tmp_path)
-        assert info.status == "running"
-    resume(tmp_path / "run", {"train.epochs": 2}, dataset=dataset)
+def test_two_processes_cannot_train_one_run(dataset: Dataset, finished: Path) -> None:
+    more: dict[str, object] = {"train.epochs": 2}
+    with RunFolder(finished):
+        assert "is being trained by another process" in refusal(finished, dataset, more)
+        assert [run.status for run in list_runs(finished.parent)] == ["running"]
+    resume(finished, more, dataset=dataset)
 
 
 def test_another_environment_is_said(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    dataset: Dataset, half: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 3)
-    capsys.readouterr()
     monkeypatch.setattr("genlab.runs.environment.torch.__version__", "9.9")
-    resume(tmp_path / "run", dataset=dataset)
-    said = capsys.readouterr().out
-    assert "is 9.9" in said
-    assert "not to the bit" in said
-    assert "Going on after step 2 of 5" in said
+    resume(half, dataset=dataset)
+    assert re.search("is 9.9.*not to the bit.*Going on after step 4 of 5", capsys.readouterr().out, re.DOTALL)
 
 
 # --- what people do to a run folder -----------------------------------------------------------
 
 
-@pytest.fixture
-def half(dataset: Dataset, tmp_path: Path) -> Path:
-    """A run that died after step 4 of 5, with checkpoints 2 and 4."""
-    broken_off(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run", 4)
-    return tmp_path / "run"
-
-
-def refusal(run: Path, dataset: Dataset, overrides: dict[str, object] | None = None) -> str:
-    """What resuming says; the folder must be as it was."""
-    before = contents(run)
-    with pytest.raises(GenlabError) as caught:
-        resume(run, overrides, dataset=dataset)
-    assert contents(run) == before
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def test_a_run_moved_while_it_trains_is_not_built_anew_in_its_old_place(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, tmp_path: Path
 ) -> None:
-    real = RunFolder.log
-
-    def log(self: RunFolder, step: Step) -> None:
-        real(self, step)
-        if step.step == 3:
-            (tmp_path / "run").rename(tmp_path / "moved")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "log", log)
-        with pytest.raises(GenlabError, match="was moved or deleted while it trained"):
-            fit(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run")
+    moving = after_step(3, lambda: (tmp_path / "run").rename(tmp_path / "moved"))
+    with moving, pytest.raises(GenlabError, match="was moved or deleted while it trained"):
+        fit(config_for("vae", checkpoint_every=2), dataset, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     whole = fit(config_for("vae"), dataset)[0]
     assert torch.equal(drawn(resume(tmp_path / "moved", dataset=dataset)[0]), drawn(whole))
@@ -408,8 +342,7 @@ def test_a_run_moved_while_it_trains_is_not_built_anew_in_its_old_place(
 
 def test_a_renamed_checkpoint_is_not_believed(dataset: Dataset, half: Path) -> None:
     (half / CHECKPOINTS / "step-00000002").rename(half / CHECKPOINTS / "step-00000999")
-    _, history = resume(half, dataset=dataset)
-    assert len(history) == 5
+    assert len(resume(half, dataset=dataset)[1]) == 5
     assert read_checkpoint(half / CHECKPOINTS, 5).step == 5
 
 
@@ -434,16 +367,6 @@ def test_a_config_changed_by_hand_is_held_to_the_same_rules(dataset: Dataset, ha
     assert len(resume(half, dataset=dataset)[1]) == 7
 
 
-def test_a_run_killed_between_its_last_two_writes_is_finished_after_all(
-    dataset: Dataset, tmp_path: Path
-) -> None:
-    fit(config_for("vae"), dataset, tmp_path / "run")
-    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
-    (tmp_path / "run" / SUMMARY).write_text(json.dumps(summary | {"finished": False}))
-    resume(tmp_path / "run", dataset=dataset)
-    assert list_runs(tmp_path)[0].status == "finished"
-
-
 def test_a_history_with_holes_is_said_and_training_goes_on(
     dataset: Dataset, half: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -457,15 +380,13 @@ def test_a_history_with_holes_is_said_and_training_goes_on(
     assert [step.step for step in read_metrics(half)] == [1, 3, 4, 5]
 
 
-@pytest.mark.parametrize(
-    "summary", [{"sessions": "abc"}, {"sessions": [5]}, {"dataset": 5}, {"steps": "many"}, {"settings": []}]
-)
-def test_a_summary_with_other_things_in_it(summary: dict[str, object], dataset: Dataset, half: Path) -> None:
-    (half / SUMMARY).write_text(json.dumps(summary))
+@pytest.mark.parametrize("entry", ['"sessions": "x"', '"sessions": [5]', '"dataset": 5', '"settings": []'])
+def test_a_summary_with_other_things_in_it(entry: str, dataset: Dataset, half: Path) -> None:
+    (half / SUMMARY).write_text(f"{{{entry}}}")
     assert "run.json is damaged" in refusal(half, dataset)
 
 
-@pytest.mark.parametrize("changes", [{"step": "5"}, {"kl": "abc"}, {"seconds": None}, {"kl": [1]}])
+@pytest.mark.parametrize("changes", [{"step": "5"}, {"kl": [1]}, {"seconds": None}])
 def test_a_history_with_other_things_in_it(changes: dict[str, object], dataset: Dataset, half: Path) -> None:
     lines = (half / METRICS).read_text().splitlines()
     lines[1] = json.dumps(json.loads(lines[1]) | changes)
@@ -504,53 +425,33 @@ def test_a_start_that_fails_leaves_no_folder(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", [".", "..", "x" * 300])
-def test_a_run_needs_a_name(
-    name: str, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(GenlabError):
-        fit(config_for("vae"), dataset, name)
-
-
 def test_best_is_by_what_is_monitored_now(dataset: Dataset, tmp_path: Path) -> None:
     fit(config_for("vae", checkpoint_every=1, monitor="kl"), dataset, tmp_path / "run")
     resume(tmp_path / "run", {"train.monitor": "reconstruction", "train.max_steps": 9}, dataset=dataset)
-    checkpoint = best(tmp_path / "run" / CHECKPOINTS)
-    assert checkpoint.monitored is not None
-    assert checkpoint.monitored[0] == "reconstruction"
-    with pytest.raises(GenlabError, match="unknown checkpoint 'newestt'"):
-        load(tmp_path / "run", "newestt")  # type: ignore[arg-type]
+    name, _ = best(tmp_path / "run" / CHECKPOINTS).monitored or (None, 0)
+    assert name == "reconstruction"
 
 
 # --- diverging --------------------------------------------------------------------------------
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
-    config = config_for("vae", epochs=4, checkpoint_every=2)
-    folder, healthy = tmp_path / "run", tmp_path / "healthy"
-    fit(load_config("vae", FAST["vae"] | {"train.batch_size": 8, "train.max_steps": 4}), dataset, healthy)
+    config, folder = config_for("vae", epochs=4, checkpoint_every=2), tmp_path / "run"
+    healthy, _ = fit(config_for("vae", max_steps=4), dataset)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("genlab.vae.vae.free_bits_kl", _nan_after(4))
         with pytest.raises(TrainingDiverged) as caught:
             fit(config, dataset, folder)
-    text = str(caught.value)
-    assert "became nan in step 5" in text
-    assert "step 4 is saved" in text
-    assert "\n" not in text
-    assert torch.equal(drawn(load(folder)), drawn(load(healthy)))
+    assert re.search("became nan in step 5.*step 4 is saved", str(caught.value))
+    assert torch.equal(drawn(load(folder)), drawn(healthy))
     assert len(resume(folder, {"train.lr": 1e-4}, dataset=dataset)[1]) == 20
 
 
 def _nan_after(calls: int) -> Any:
-    from genlab.vae.loss import free_bits_kl
-
-    count = 0
+    numbers = count(1)
 
     def kl(mu: torch.Tensor, log_var: torch.Tensor, free_bits: float) -> torch.Tensor:
-        nonlocal count
-        count += 1
-        return free_bits_kl(mu, log_var, free_bits) * (float("nan") if count > calls else 1)
+        return free_bits_kl(mu, log_var, free_bits) * (float("nan") if next(numbers) > calls else 1)
 
     return kl
 
@@ -558,28 +459,24 @@ def _nan_after(calls: int) -> Any:
 # --- loading what is damaged or something else -------------------------------------------------
 
 
-def test_what_cannot_be_loaded(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.commands.find.project_dir", lambda: tmp_path)
-    monkeypatch.chdir(tmp_path)
+def test_what_cannot_be_loaded(dataset: Dataset, alone: Path) -> None:
     with pytest.raises(GenlabError, match="there is no run 'nowhere': choose from"):
         load("nowhere")
-    folder = tmp_path / "runs" / "mine"
-    fit(config_for("vae", epochs=2, checkpoint_every=5), dataset, folder)
+    folder = alone / "runs" / "mine"
+    fit(config_for("vae"), dataset, folder)
     with pytest.raises(GenlabError, match="there is no run 'mien': did you mean 'mine'"):
         load("mien")
     with pytest.raises(GenlabError, match="is not a run folder"):
         load(folder / CHECKPOINTS)
+    with pytest.raises(GenlabError, match="unknown checkpoint 'newestt'"):
+        load(folder, "newestt")  # type: ignore[arg-type]
+    with pytest.raises(GenlabError, match=r"no best checkpoint: .*train\.monitor"):
+        load(folder, "best")
     assert find_run("mine").absolute() == folder == find_run(folder)
-    fit(config_for("gan"), dataset, tmp_path / "other")
-    for step in (5, 10):  # the checkpoints of another model, whole in themselves
-        for file in (tmp_path / "other" / CHECKPOINTS / "step-00000005").iterdir():
-            (folder / CHECKPOINTS / f"step-{step:08d}" / file.name).write_bytes(file.read_bytes())
+    fit(config_for("gan"), dataset, alone / "other")
+    (alone / "other" / CONFIG).write_bytes((folder / CONFIG).read_bytes())
     with pytest.raises(GenlabError, match="does not fit the model"):
-        load(folder)
-    values = yaml.safe_load((folder / CONFIG).read_text())
-    (folder / CONFIG).write_text(yaml.safe_dump(values | {"extra": 1}))
-    with pytest.raises(GenlabError, match="unknown key 'extra'"):
-        load(folder)
+        load(alone / "other")
 
 
 def test_a_damaged_newest_checkpoint_is_passed_over_and_said(
@@ -591,9 +488,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_said(
     damaged = folder / CHECKPOINTS / "step-00000010" / NETWORKS
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert torch.equal(drawn(load(folder)), five)
-    said = capsys.readouterr().out
-    assert f"{damaged} is damaged" in said
-    assert "using the one before" in said
+    assert re.search(f"{damaged} is damaged.*using the one before", capsys.readouterr().out)
     assert torch.equal(drawn(resume(folder, dataset=dataset)[0]), whole)
     assert "using the one before" in capsys.readouterr().out
     assert torch.equal(drawn(load(folder)), whole)
@@ -609,19 +504,7 @@ def test_the_best_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
     two = drawn(fit(config_for("vae", max_steps=2), dataset)[0])
     assert torch.equal(drawn(load(tmp_path / "run", "best")), two)
     assert not torch.equal(drawn(load(tmp_path / "run")), two)
-    again = sample(tmp_path / "run", 4, checkpoint="best")
-    assert torch.equal(
-        again, load(tmp_path / "run", "best").sample(4, generator=torch.Generator().manual_seed(0))
-    )
-    fit(config_for("vae"), dataset, tmp_path / "other")
-    with pytest.raises(GenlabError, match=r"has no best checkpoint: the run's config sets no train\.monitor"):
-        load(tmp_path / "other", "best")
-
-
-def test_a_folder_that_cannot_be_made(dataset: Dataset, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(GenlabError, match="cannot make the folder"):
-        fit(config_for("vae"), dataset, tmp_path / "file" / "run")
+    assert torch.equal(sample(tmp_path / "run", 4, checkpoint="best"), two)
 
 
 # --- fit_or_load ------------------------------------------------------------------------------
@@ -637,7 +520,6 @@ def test_the_second_time_it_loads(
     second, again = fit_or_load(config_for("vae"), dataset, folder)
     assert capsys.readouterr().out == f"Loaded {folder}.\n"
     assert contents(folder) == before
-    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["mine"]
     assert torch.equal(drawn(first), drawn(second))
     assert losses(history) == losses(again)
 
@@ -651,11 +533,10 @@ def test_other_settings_or_data_use_a_folder_beside_it(dataset: Dataset, tmp_pat
         fit_or_load(config, data, folder)
     names = ["mine", "mine-2", "mine-3"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    before = [contents(tmp_path / name) for name in names]
+    before = contents(tmp_path)
     for config, data in used:
         fit_or_load(config, data, folder)
-    assert [contents(tmp_path / name) for name in names] == before
-    assert len(list(tmp_path.iterdir())) == 3
+    assert contents(tmp_path) == before
 
 
 def test_a_neighbour_that_cannot_be_read_is_left_alone(dataset: Dataset, tmp_path: Path) -> None:
@@ -674,7 +555,7 @@ def test_an_interrupted_run_goes_on(
     assert "Going on with" in capsys.readouterr().out
     assert len(history) == 5
     assert torch.equal(drawn(family), drawn(fit(config_for("vae"), dataset)[0]))
-    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["mine"]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 # --- the list ---------------------------------------------------------------------------------
@@ -704,32 +585,30 @@ def test_a_diffusion_model_is_sampled_otherwise_on_request(dataset: Dataset, tmp
     assert isinstance(ours, Walks)
     assert len(list(family.trajectory(1))) == 3
     assert len(list(ours.trajectory(1))) == 6
-    assert ours.config.model_dump() == family.config.model_dump() | {
-        "sampler": "heun",
-        "num_inference_steps": 5,
-    }
-    images = genlab.sample(folder, 2, overrides={"model.num_inference_steps": 7})
-    assert torch.equal(images, genlab.sample(folder, 2, overrides={"model.num_inference_steps": 7}))
-    assert not torch.equal(images, genlab.sample(folder, 2))
-    for name, hint in (
-        ("model.num_classes", "choose from model.sampler"),
-        ("train.lr", "choose from model.sampler"),
-        ("model.guidance_scal", "did you mean 'model.guidance_scale'"),
-    ):
-        with pytest.raises(GenlabError, match=f"{name} is no setting of sampling: {re.escape(hint)}"):
-            load(folder, overrides={name: 3})
+    more = {"sampler": "heun", "num_inference_steps": 5}
+    assert ours.config.model_dump() == family.config.model_dump() | more
+    seven = {"model.num_inference_steps": 7}
+    assert not torch.equal(genlab.sample(folder, 2, overrides=seven), genlab.sample(folder, 2))
     with pytest.raises(GenlabError, match=r"num_inference_steps \(21\) should be at most"):
         load(folder, overrides={"model.num_inference_steps": 21})
 
 
-def test_what_is_no_setting_of_sampling(dataset: Dataset, tmp_path: Path) -> None:
-    for name, key, hint in (
-        ("vae", "beta", "choose from model.prior"),
-        ("gan", "latent_dim", "choose from model.truncation"),
-    ):
-        fit(config_for(name, max_steps=1), dataset, tmp_path / name)
-        with pytest.raises(GenlabError, match=f"model.{key} is no setting of sampling: {hint}"):
-            load(tmp_path / name, overrides={f"model.{key}": 3})
+@pytest.mark.parametrize(
+    ("name", "key", "hint"),
+    [
+        ("vae", "model.beta", "choose from model.prior"),
+        ("gan", "model.latent_dim", "choose from model.truncation"),
+        ("diffusion", "model.num_classes", "choose from model.sampler"),
+        ("diffusion", "train.lr", "choose from model.sampler"),
+        ("diffusion", "model.guidance_scal", "did you mean 'model.guidance_scale'"),
+    ],
+)
+def test_what_is_no_setting_of_sampling(
+    name: str, key: str, hint: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    fit(config_for(name, max_steps=1), dataset, tmp_path / "run")
+    with pytest.raises(GenlabError, match=f"{key} is no setting of sampling: {hint}"):
+        load(tmp_path / "run", overrides={key: 3})
 
 
 def test_the_two_time_scales_can_change_within_a_run(dataset: Dataset, tmp_path: Path) -> None:
