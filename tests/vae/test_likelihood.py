@@ -11,12 +11,11 @@ from torch.distributions import Bernoulli, Categorical, Laplace, MixtureSameFami
 from torch.distributions import kl_divergence as reference_kl
 
 from genlab.data import to_unit
-from genlab.errors import GenlabError
 from genlab.family import NoLikelihood
-from genlab.vae import VAE, VAEConfig
+from genlab.vae import VAE
 from genlab.vae.likelihood import kl_of_each, negative_log_likelihood
 from genlab.vae.loss import Output, Reconstruction, kl_divergence, reconstruction_loss
-from genlab.vae.networks import Autoencoder
+from tests.vae.conftest import autoencoder_of, seeded, small
 
 DENSITIES: list[tuple[Reconstruction, Output]] = [
     ("l2", "sigmoid"),
@@ -24,24 +23,6 @@ DENSITIES: list[tuple[Reconstruction, Output]] = [
     ("l2", "tanh"),
     ("l1", "tanh"),
 ]
-OUTPUTS: list[Output] = ["sigmoid", "tanh"]
-
-MLP = {"kind": "mlp", "hidden_dim": 16}
-
-
-def small(**settings: Any) -> VAE:
-    torch.manual_seed(0)
-    return VAE(VAEConfig(**{"network": MLP, "latent_dim": 5, "beta": 0.5} | settings))
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def autoencoder_of(family: VAE) -> Autoencoder:
-    autoencoder = family.networks["autoencoder"]
-    assert isinstance(autoencoder, Autoencoder)
-    return autoencoder
 
 
 def decoder_of(family: VAE) -> nn.Module:
@@ -53,11 +34,6 @@ def deviation_of(family: VAE) -> float:
     log_variance = autoencoder_of(family).log_variance
     assert log_variance is not None
     return math.exp(log_variance.item() / 2)
-
-
-@pytest.fixture
-def logits(images: Tensor) -> Tensor:
-    return torch.randn(images.shape, generator=seeded())
 
 
 # --- -log p(x|z) ------------------------------------------------------------------------------
@@ -79,26 +55,6 @@ def test_it_is_the_density_of_torch_distributions_per_image(
     got = negative_log_likelihood(logits, images, kind, output, beta)
     assert got.shape == (8,)
     torch.testing.assert_close(got.double(), expected, rtol=1e-5, atol=1e-2)
-
-
-@pytest.mark.parametrize(("kind", "output"), DENSITIES)
-def test_the_density_of_a_pixel_in_0_to_1_integrates_to_1(kind: Reconstruction, output: Output) -> None:
-    pixel = torch.linspace(0, 1, 20_001).reshape(-1, 1, 1, 1)  # narrow and in the middle: nothing is outside
-    logits = torch.full_like(pixel, 0.2)
-    density = (-negative_log_likelihood(logits, 2 * pixel - 1, kind, output, 0.02)).exp()
-    assert torch.trapezoid(density, dx=1 / 20_000).item() == pytest.approx(1, abs=1e-4)
-
-
-@pytest.mark.parametrize("log_variance", [-6.0, -2.0, 0.5])
-@pytest.mark.parametrize("output", OUTPUTS)
-def test_a_learned_variance_is_that_of_pixels_in_0_to_1(
-    output: Output, log_variance: float, logits: Tensor, images: Tensor
-) -> None:
-    mean = logits.double().sigmoid() if output == "sigmoid" else (logits.double().tanh() + 1) / 2
-    expected = -Normal(mean, math.exp(log_variance / 2)).log_prob(to_unit(images).double()).sum((1, 2, 3))
-    for beta in (0.0, 5e-5, 4.0):  # whatever beta
-        got = negative_log_likelihood(logits, images, "gaussian", output, beta, torch.tensor(log_variance))
-        torch.testing.assert_close(got.double(), expected, rtol=1e-5, atol=1e-2)
 
 
 def test_bce_is_the_mean_over_the_black_and_white_images_that_grey_levels_stand_for(
@@ -127,18 +83,12 @@ def test_the_loss_is_beta_times_the_bound_but_for_a_constant(
     torch.testing.assert_close(loss[1] - loss[0], beta * (bound[1] - bound[0]), rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize(("kind", "output"), DENSITIES)
-def test_without_beta_there_is_no_density(kind: Reconstruction, output: Output, images: Tensor) -> None:
+@pytest.mark.parametrize("kind", ["l1", "l2"])
+def test_without_beta_there_is_no_density(kind: Reconstruction, images: Tensor) -> None:
     with pytest.raises(NoLikelihood, match=f"beta 0 and {kind}"):
-        small(reconstruction=kind, output=output, beta=0.0).nats(images)
+        small(reconstruction=kind, beta=0.0).nats(images)
     assert small(reconstruction="bce", beta=0.0).nats(images).isfinite().all()
-    assert small(reconstruction="gaussian", output=output, beta=0.0).nats(images).isfinite().all()
-
-
-def test_the_kl_of_each_image_is_torch_distributions() -> None:
-    mu, log_var = 2 * torch.randn(2, 7, 80, generator=seeded())
-    expected = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).sum(1)
-    torch.testing.assert_close(kl_of_each(mu, log_var), expected)
+    assert small(reconstruction="gaussian", beta=0.0).nats(images).isfinite().all()
 
 
 # --- nats -------------------------------------------------------------------------------------
@@ -150,7 +100,7 @@ def test_the_kl_of_each_image_is_torch_distributions() -> None:
 def test_nats_are_the_negative_elbo_at_the_draw_that_the_generator_makes(
     kind: Reconstruction, output: Output, images: Tensor
 ) -> None:
-    family = small(reconstruction=kind, output=output)
+    family = small(reconstruction=kind, output=output, beta=0.5)
     got = family.nats(images, generator=seeded(3))
     mu, log_var = family.posterior(images)
     z = mu + (log_var / 2).exp() * torch.randn(8, 5, generator=seeded(3))
@@ -177,17 +127,10 @@ def test_the_generator_decides_and_the_global_one_is_left_alone(images: Tensor) 
     assert not torch.equal(family.nats(images), family.nats(images))
 
 
-def test_a_conditional_model_needs_labels_and_bounds_each_class_by_itself(
-    images: Tensor, labels: Tensor
-) -> None:
-    family = small(num_classes=10)
-    with pytest.raises(GenlabError, match="nats needs labels"):
-        family.nats(images)
-    right, wrong = (family.nats(images, given, generator=seeded()) for given in (labels, (labels + 1) % 10))
-    assert not torch.equal(right, wrong)
-    plain = small()
-    ignored = plain.nats(images, labels, generator=seeded())
-    assert torch.equal(ignored, plain.nats(images, generator=seeded()))
+def test_an_unconditional_model_ignores_labels(images: Tensor, labels: Tensor) -> None:
+    family = small()
+    ignored = family.nats(images, labels, generator=seeded())
+    assert torch.equal(ignored, family.nats(images, generator=seeded()))
 
 
 # --- the bound and what it bounds -------------------------------------------------------------

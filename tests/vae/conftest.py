@@ -1,0 +1,36 @@
+"""Small VAEs to test on."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genlab.vae import VAE, VAEConfig
+from genlab.vae.networks import Autoencoder
+
+MLP: dict[str, Any] = {"kind": "mlp", "hidden_dim": 16}
+
+
+def small(**settings: Any) -> VAE:
+    """A VAE of 16 hidden units and codes of 5 numbers, the same weights every time."""
+    torch.manual_seed(0)
+    return VAE(VAEConfig(**{"network": MLP, "latent_dim": 5} | settings))
+
+
+def autoencoder_of(family: VAE) -> Autoencoder:
+    """Its one network."""
+    autoencoder = family.networks["autoencoder"]
+    assert isinstance(autoencoder, Autoencoder)
+    return autoencoder
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    """A generator to draw from."""
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def logits(images: Tensor) -> Tensor:
+    """Logits for as many pixels as the images have."""
+    return torch.randn(images.shape, generator=seeded())
