@@ -8,7 +8,6 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
-from genlab.diffusion.guidance import guided
 from genlab.diffusion.samplers import SAMPLERS, Denoiser, SamplerStep, as_denoiser, ddim, ddpm, heun
 from genlab.diffusion.schedule import (
     NoiseSchedule,
@@ -289,26 +288,6 @@ def test_steps_are_compared_by_identity() -> None:
     one, other = (SamplerStep(0, noise_of(0), noise_of(1)) for _ in range(2))
     assert one == one
     assert one != other
-
-
-@every_sampler
-@pytest.mark.parametrize(("scale", "alone"), [(0.0, 10), (1.0, 3)])
-def test_guidance_works_with_every_sampler(sampler: Sampler, scale: float, alone: int) -> None:
-    """Scale 1 is the walk of the conditional network, 0 of the unconditional one."""
-    schedule, pairs = SCHEDULES["cosine"], timestep_pairs(1000, 5)
-
-    def network(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        return made_up(x, t) * (1 + labels[:, None, None, None] / 10)
-
-    def end(predict: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        options = {"generator": seeded()} if sampler is ddpm else {}
-        *_, last = sampler(as_denoiser(predict, schedule), noise_of(0), schedule, pairs, **options)
-        return last.x
-
-    asked = torch.full((2,), 3)
-    expected = end(lambda x, t: network(x, t, torch.full((2,), alone)))
-    assert torch.equal(end(guided(network, asked, 10, scale)), expected)
-    assert not torch.equal(end(guided(network, asked, 10, 2.0)), expected)
 
 
 @every_sampler
