@@ -44,16 +44,13 @@ every_sampler = pytest.mark.parametrize("sampler", ALL, ids=list(SAMPLERS))
 def walk(
     n: int,
     x: Tensor,
-    eta: float = 0.0,
-    seed: int = 0,
     *,
     clip: bool = True,
     kind: PredictionType = "epsilon",
     schedule: NoiseSchedule = SCHEDULES["linear"],
 ) -> list[SamplerStep]:
     denoise = as_denoiser(made_up, schedule, kind, clip_sample=clip)
-    generator = torch.Generator().manual_seed(seed)
-    return list(ddim(denoise, x, schedule, timestep_pairs(1000, n), eta=eta, generator=generator))
+    return list(ddim(denoise, x, schedule, timestep_pairs(1000, n)))
 
 
 # --- against others: all of it is in tests/oracles/diffusion.py ------------------------------

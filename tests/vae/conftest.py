@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import pytest
 import torch
-from torch import Tensor
 
 from genlab.vae import VAE, VAEConfig
 from genlab.vae.networks import Autoencoder
@@ -28,9 +26,3 @@ def autoencoder_of(family: VAE) -> Autoencoder:
 def seeded(seed: int = 0) -> torch.Generator:
     """A generator to draw from."""
     return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture
-def logits(images: Tensor) -> Tensor:
-    """Logits for as many pixels as the images have."""
-    return torch.randn(images.shape, generator=seeded())

@@ -25,6 +25,11 @@ KINDS: list[tuple[Reconstruction, Output]] = [
 ]
 
 
+@pytest.fixture
+def logits(images: torch.Tensor) -> torch.Tensor:
+    return torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+
+
 # --- the KL term ------------------------------------------------------------------------------
 
 
