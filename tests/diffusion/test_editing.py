@@ -45,11 +45,14 @@ def test_more_steps_than_times_are_refused(n: int, images: Tensor) -> None:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_little_is_edited_away_at_a_low_start_and_much_at_a_high_one(sampler: str, images: Tensor) -> None:
-    family = small(sampler=sampler, prediction_type="v_prediction", num_train_timesteps=1000)
+def test_little_is_edited_away_at_a_low_start_and_much_at_a_high_one(
+    sampler: str, images: Tensor, labels: Tensor
+) -> None:
+    how = {"prediction_type": "v_prediction", "num_train_timesteps": 1000, "num_classes": 10}
+    family = small(sampler=sampler, **how)
     off = []
     for t_start in (0, 20, 999):
-        states = list(family.edit(images, t_start=t_start, generator=seeded()))
+        states = list(family.edit(images, labels, t_start=t_start, generator=seeded()))
         assert [states[0].t, states[-1].t] == [t_start, -1]
         assert len(states) == min(4, t_start + 1) + 1
         off.append((states[-1].x - images).abs().mean().item())

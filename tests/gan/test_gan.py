@@ -171,16 +171,21 @@ def test_training_is_the_textbooks_loop(dataset: Dataset) -> None:
         assert torch.allclose(ours, theirs, atol=1e-5, rtol=1e-3), name
 
 
-def test_accuracies_count_right_answers(images: Tensor, labels: Tensor) -> None:
-    for logit, right in ((3, (1, 0)), (-3, (0, 1))):
-        family = small()
-        always_says(family, logit)
-        _, _, logged = next(family.losses(images, labels))
-        assert (logged["real_accuracy"].item(), logged["fake_accuracy"].item()) == right
-    family = small(loss="least_squares")
-    always_says(family, 0.4)  # nearer to 0, which stands for a fake
+@pytest.mark.parametrize(
+    ("game", "logit", "right"),
+    [
+        ("non_saturating", 3, (1, 0)),
+        ("non_saturating", -3, (0, 1)),
+        ("least_squares", 0.4, (0, 1)),  # nearer to 0, which stands for a fake
+    ],
+)
+def test_accuracies_count_right_answers(
+    game: Game, logit: float, right: tuple[int, int], images: Tensor, labels: Tensor
+) -> None:
+    family = small(loss=game)
+    always_says(family, logit)
     _, _, logged = next(family.losses(images, labels))
-    assert (logged["real_accuracy"].item(), logged["fake_accuracy"].item()) == (0, 1)
+    assert (logged["real_accuracy"].item(), logged["fake_accuracy"].item()) == right
 
 
 def test_smoothing_reaches_the_loss(images: Tensor, labels: Tensor) -> None:

@@ -5,9 +5,19 @@ from typing import Any
 import torch
 
 from genlab.vae import VAE, VAEConfig
+from genlab.vae.loss import Output, Reconstruction
 from genlab.vae.networks import Autoencoder
 
 MLP: dict[str, Any] = {"kind": "mlp", "hidden_dim": 16}
+KINDS: list[tuple[Reconstruction, Output]] = [
+    ("l2", "sigmoid"),
+    ("l1", "sigmoid"),
+    ("gaussian", "sigmoid"),
+    ("bce", "sigmoid"),
+    ("l2", "tanh"),
+    ("l1", "tanh"),
+    ("gaussian", "tanh"),
+]
 
 
 def small(**settings: Any) -> VAE:

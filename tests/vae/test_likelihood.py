@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Laplace, MixtureSameFamily, Normal
 from torch.distributions import kl_divergence as reference_kl
 
@@ -13,21 +13,7 @@ from genlab.data import to_unit
 from genlab.family import NoLikelihood
 from genlab.vae import VAE
 from genlab.vae.loss import Output, Reconstruction
-from tests.vae.conftest import autoencoder_of, seeded, small
-
-KINDS: list[tuple[Reconstruction, Output]] = [
-    ("l2", "sigmoid"),
-    ("l1", "sigmoid"),
-    ("gaussian", "sigmoid"),
-    ("bce", "sigmoid"),
-    ("l2", "tanh"),
-    ("l1", "tanh"),
-    ("gaussian", "tanh"),
-]
-
-
-def decoder_of(family: VAE) -> nn.Module:
-    return autoencoder_of(family).decoder
+from tests.vae.conftest import KINDS, autoencoder_of, seeded, small
 
 
 def deviation_of(family: VAE) -> float:
@@ -128,14 +114,11 @@ def draws_of(family: VAE, images: Tensor, labels: Tensor | None, times: int) -> 
     return torch.cat(drawn).double()
 
 
-# --- many codes -------------------------------------------------------------------------------
-
-
 def one_dimensional(**settings: Any) -> VAE:
     """A model whose code matters, and says little enough about an image for 5,000 codes to tell all."""
     family = small(latent_dim=1, **settings)
     with torch.no_grad():
-        for weight in decoder_of(family).parameters():
+        for weight in autoencoder_of(family).decoder.parameters():
             weight.mul_(2 if family.config.network.kind == "mlp" else 5)
     return family
 
@@ -197,7 +180,7 @@ def test_a_model_that_binarises_is_asked_about_black_and_white(images: Tensor) -
     """The mean over drawn images is what the grey levels themselves get: bce is linear in the image."""
     family = small(reconstruction="bce", binarise=True, latent_dim=1)
     with torch.no_grad():
-        next(decoder_of(family).parameters()).zero_()
+        next(autoencoder_of(family).decoder.parameters()).zero_()
         encoder_weights = next(autoencoder_of(family).encoder.parameters())
         encoder_weights.zero_()  # the encoder does not look either, so only the drawn pixels matter
     first, again, other = (family.nats(images, generator=seeded(seed)) for seed in (1, 1, 2))

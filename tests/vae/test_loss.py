@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from torch import Tensor
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
@@ -26,7 +27,7 @@ KINDS: list[tuple[Reconstruction, Output]] = [
 
 
 @pytest.fixture
-def logits(images: torch.Tensor) -> torch.Tensor:
+def logits(images: Tensor) -> Tensor:
     return torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -60,7 +61,7 @@ def test_the_kl_is_torch_distributions() -> None:
 # --- free bits --------------------------------------------------------------------------------
 
 
-def codes(scale: Sequence[float], n: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+def codes(scale: Sequence[float], n: int = 6) -> tuple[Tensor, Tensor]:
     """The encoder's answers for a batch, a scale for each dimension: 0 is collapsed."""
     generator = torch.Generator().manual_seed(0)
     mu, log_var = torch.randn(2, n, len(scale), generator=generator) * torch.tensor(scale)
@@ -94,7 +95,7 @@ def test_a_dimension_below_the_floor_is_not_pulled_and_one_above_is_as_ever() ->
 
 @pytest.mark.parametrize(("kind", "output"), KINDS)
 def test_reconstruction_is_summed_over_pixels_and_averaged_over_the_batch(
-    kind: Reconstruction, output: Output, logits: torch.Tensor, images: torch.Tensor
+    kind: Reconstruction, output: Output, logits: Tensor, images: Tensor
 ) -> None:
     total = 0.0
     for logit, image in zip(logits.double(), images.double(), strict=True):
@@ -113,7 +114,7 @@ def test_reconstruction_is_summed_over_pixels_and_averaged_over_the_batch(
 
 
 @pytest.mark.parametrize(("kind", "output"), KINDS)
-def test_extreme_logits_stay_finite(kind: Reconstruction, output: Output, images: torch.Tensor) -> None:
+def test_extreme_logits_stay_finite(kind: Reconstruction, output: Output, images: Tensor) -> None:
     for size in (-1e4, 1e4):
         logits = torch.full_like(images, size).requires_grad_()
         loss = reconstruction_loss(logits, images, kind, output)
@@ -129,7 +130,7 @@ def test_extreme_logits_stay_finite(kind: Reconstruction, output: Output, images
 @pytest.mark.parametrize("log_variance", [-8.0, -3.0, 0.0, 2.0])
 @pytest.mark.parametrize("output", ["sigmoid", "tanh"])
 def test_gaussian_is_the_density_of_torch_distributions(
-    output: Output, log_variance: float, logits: torch.Tensor, images: torch.Tensor
+    output: Output, log_variance: float, logits: Tensor, images: Tensor
 ) -> None:
     """Of pixels in [0, 1], with either output: the variance is the same thing for both."""
     prediction = (logits.double().tanh() + 1) / 2 if output == "tanh" else logits.double().sigmoid()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genlab.family import count_parameters
 from genlab.nn.convnet import ConvDecoder
@@ -16,7 +16,7 @@ from genlab.vae.networks import Autoencoder, ConvEncoder, Encoder, reparameteris
 @pytest.mark.parametrize("num_classes", [None, 10])
 @pytest.mark.parametrize("make", [partial(Encoder, 16), partial(ConvEncoder, (3, 4), 12)])
 def test_encoders_answer_with_a_gaussian_of_each_image(
-    make: Callable[..., nn.Module], num_classes: int | None, images: torch.Tensor, labels: torch.Tensor
+    make: Callable[..., nn.Module], num_classes: int | None, images: Tensor, labels: Tensor
 ) -> None:
     encoder = make(5, num_classes)
     mu, log_var = encoder(images, labels)
@@ -70,7 +70,7 @@ def make(kind: str, **settings: Any) -> Autoencoder:
 
 
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
-def test_the_autoencoder_decodes_a_new_draw_each_time(kind: str, images: torch.Tensor) -> None:
+def test_the_autoencoder_decodes_a_new_draw_each_time(kind: str, images: Tensor) -> None:
     model = make(kind)
     first, mu, _ = model(images)
     second, again, _ = model(images)

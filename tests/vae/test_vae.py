@@ -1,9 +1,10 @@
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
@@ -13,7 +14,7 @@ from genlab.vae import VAE, VAEConfig
 from genlab.vae.config import Prior
 from genlab.vae.loss import Output, Reconstruction, reconstruction_loss
 from genlab.vae.prior import MixturePrior
-from tests.vae.conftest import MLP, autoencoder_of, seeded, small
+from tests.vae.conftest import KINDS, MLP, autoencoder_of, seeded, small
 
 CONV: dict[str, Any] = {"kind": "conv", "channels": [4, 8]}
 
@@ -24,12 +25,23 @@ def fitted_of(family: VAE) -> MixturePrior:
     return prior
 
 
+class Watched:
+    """What a model's encoder is shown and its decoder answers."""
+
+    def __init__(self, family: VAE) -> None:
+        self.seen: list[Tensor] = []
+        self.logits: list[Tensor] = []
+        autoencoder = autoencoder_of(family)
+        autoencoder.encoder.register_forward_hook(lambda _module, given, _: self.seen.append(given[0]))
+        autoencoder.decoder.register_forward_hook(lambda _module, _given, out: self.logits.append(out))
+
+
 @pytest.mark.parametrize(
     ("beta", "free_bits"), [(0.0, 0.0), (5e-5, 0.0), (4.0, 0.0), (100.0, 0.1), (100.0, 5.0)]
 )
 @pytest.mark.parametrize("mode", [True, False])
 def test_the_loss_is_the_reconstruction_and_beta_times_the_kl(
-    beta: float, free_bits: float, mode: bool, images: torch.Tensor, labels: torch.Tensor
+    beta: float, free_bits: float, mode: bool, images: Tensor, labels: Tensor
 ) -> None:
     """In training and validation alike; the KL that is logged is without free bits."""
     family = small(beta=beta, free_bits=free_bits)
@@ -44,7 +56,7 @@ def test_the_loss_is_the_reconstruction_and_beta_times_the_kl(
     torch.testing.assert_close(loss.detach(), expected)
 
 
-def test_codes_are_means_or_draws_of_the_posterior(images: torch.Tensor) -> None:
+def test_codes_are_means_or_draws_of_the_posterior(images: Tensor) -> None:
     family = small()
     mu, log_var = family.posterior(images)
     assert mu.shape == log_var.shape == (8, 5)
@@ -62,15 +74,13 @@ def test_decoding_is_certain_and_ends_in_0_to_1(output: str) -> None:
     z = 10 * torch.randn(4, 5)
     images = family.decode(z)
     assert images.shape == (4, 1, 28, 28)
-    assert images.min() >= 0
-    assert images.max() <= 1
     assert torch.equal(images, family.decode(z))
     logits = family.networks["autoencoder"].decoder(z)  # type: ignore[operator]
     expected = logits.sigmoid() if output == "sigmoid" else (logits.tanh() + 1) / 2
     torch.testing.assert_close(images, expected.detach(), atol=1e-6, rtol=1e-5)
 
 
-def test_a_conditional_model_needs_labels_and_uses_them(images: torch.Tensor, labels: torch.Tensor) -> None:
+def test_a_conditional_model_needs_labels_and_uses_them(images: Tensor, labels: Tensor) -> None:
     family, state = small(num_classes=10), torch.get_rng_state()
     z = torch.zeros(8, 5)
     for refuse in (family.encode, family.posterior, family.nats):
@@ -93,9 +103,7 @@ def test_a_conditional_model_needs_labels_and_uses_them(images: torch.Tensor, la
     ],
     ids=["mlp", "conv", "gaussian"],
 )
-def test_it_learns_the_images_it_is_shown(
-    settings: dict[str, Any], images: torch.Tensor, labels: torch.Tensor
-) -> None:
+def test_it_learns_the_images_it_is_shown(settings: dict[str, Any], images: Tensor, labels: Tensor) -> None:
     family = small(**settings)
     optimiser = torch.optim.Adam(family.networks.parameters(), lr=3e-3)
 
@@ -134,24 +142,16 @@ def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], 
 # --- every kind -------------------------------------------------------------------------------
 
 
-PAIRS = [
-    (reconstruction, output)
-    for reconstruction in get_args(Reconstruction)
-    for output in get_args(Output)
-    if (reconstruction, output) != ("bce", "tanh")
-]
-
-
 @pytest.mark.parametrize("num_classes", [None, 10])
 @pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
-@pytest.mark.parametrize(("reconstruction", "output"), PAIRS)
+@pytest.mark.parametrize(("reconstruction", "output"), KINDS)
 def test_every_kind_has_a_finite_loss_and_gradients_everywhere(
-    reconstruction: str,
-    output: str,
+    reconstruction: Reconstruction,
+    output: Output,
     network: dict[str, Any],
     num_classes: int | None,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Tensor,
+    labels: Tensor,
 ) -> None:
     family = small(
         network=network,
@@ -163,7 +163,10 @@ def test_every_kind_has_a_finite_loss_and_gradients_everywhere(
         beta_warmup_batches=2,
         prior_components=2,
     )
+    watched = Watched(family)
     [(_, loss, logged)] = family.losses(images, labels)
+    told = (watched.logits[0], watched.seen[0], reconstruction, output, autoencoder_of(family).log_variance)
+    torch.testing.assert_close(logged["reconstruction"], reconstruction_loss(*told).detach())
     assert loss.isfinite()
     assert all(part.isfinite() and not part.requires_grad for part in logged.values())
     loss.backward()
@@ -202,7 +205,7 @@ def test_the_state_says_all_about_a_model(network: dict[str, Any], dataset: Data
 
 @pytest.mark.parametrize("batches", [1, 2, 5])
 def test_beta_is_reached_after_the_given_number_of_batches(
-    batches: int, images: torch.Tensor, labels: torch.Tensor
+    batches: int, images: Tensor, labels: Tensor
 ) -> None:
     family = small(beta=2000.0, beta_warmup_batches=batches)
 
@@ -220,7 +223,7 @@ def test_beta_is_reached_after_the_given_number_of_batches(
         assert [beta(), beta()] == [expected, expected]  # validation counts nothing
 
 
-def test_the_warm_up_goes_on_where_a_checkpoint_left_it(images: torch.Tensor, labels: torch.Tensor) -> None:
+def test_the_warm_up_goes_on_where_a_checkpoint_left_it(images: Tensor, labels: Tensor) -> None:
     first, second = (small(beta=2000.0, beta_warmup_batches=10) for _ in range(2))
     for _ in range(6):
         list(first.losses(images, labels))
@@ -234,35 +237,20 @@ def test_the_warm_up_goes_on_where_a_checkpoint_left_it(images: torch.Tensor, la
 # --- black and white --------------------------------------------------------------------------
 
 
-class Watched:
-    """What a model's encoder is shown and its decoder answers."""
-
-    def __init__(self, family: VAE) -> None:
-        self.seen: list[torch.Tensor] = []
-        self.logits: list[torch.Tensor] = []
-        autoencoder = autoencoder_of(family)
-        autoencoder.encoder.register_forward_hook(lambda _module, given, _: self.seen.append(given[0]))
-        autoencoder.decoder.register_forward_hook(lambda _module, _given, out: self.logits.append(out))
-
-
 def test_images_are_made_black_and_white_anew_with_their_grey_levels_as_means(
-    images: torch.Tensor, labels: torch.Tensor
+    images: Tensor, labels: Tensor
 ) -> None:
     family = small(reconstruction="bce", binarise=True)
     watched = Watched(family)
     grey = images.repeat(500, 1, 1, 1)
     for _ in range(2):
-        [(_, _, logged)] = family.losses(grey, labels.repeat(500))
+        list(family.losses(grey, labels.repeat(500)))
     first, second = watched.seen
     assert set(first.unique().tolist()) == {-1.0, 1.0}
     assert not torch.equal(first, second)
     mean = to_unit(first).reshape(500, *images.shape).mean(0)
     spread = (to_unit(images) * (1 - to_unit(images)) / 500).sqrt()
     assert ((mean - to_unit(images)).abs() <= 5 * spread + 1e-6).all()  # a black pixel is always black
-    # The reconstruction is compared with what the encoder saw, not with the grey levels.
-    torch.testing.assert_close(
-        logged["reconstruction"], reconstruction_loss(watched.logits[1], second, "bce").detach()
-    )
 
 
 # --- the fitted prior -------------------------------------------------------------------------
@@ -276,7 +264,7 @@ def certain(family: VAE) -> VAE:
     return family
 
 
-def covariance_of(prior: MixturePrior, index: int = 0) -> torch.Tensor:
+def covariance_of(prior: MixturePrior, index: int = 0) -> Tensor:
     return prior.factors[index, 0] @ prior.factors[index, 0].T
 
 
@@ -369,7 +357,7 @@ def test_a_prior_that_was_not_fitted_is_refused_and_one_fitted_later_used(datase
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_nats_are_with_the_prior_that_is_asked_for(k: int, dataset: Dataset, images: torch.Tensor) -> None:
+def test_nats_are_with_the_prior_that_is_asked_for(k: int, dataset: Dataset, images: Tensor) -> None:
     plain, family = small(beta=1.0), small(beta=1.0, prior_components=1)
     with pytest.raises(GenlabError, match="no fitted prior"):
         plain.nats(images, k=k, prior="fitted")
@@ -383,19 +371,15 @@ def test_nats_are_with_the_prior_that_is_asked_for(k: int, dataset: Dataset, ima
 
 @pytest.mark.parametrize("prior_components", [None, 2])
 @pytest.mark.parametrize("num_classes", [None, 10])
-@pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
 def test_nats_of_images_together_are_those_of_each_by_itself(
-    network: dict[str, Any],
     num_classes: int | None,
     prior_components: int | None,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Tensor,
+    labels: Tensor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """16 codes at a time, of one image: the same draws, as 16 numbers and more are drawn alike."""
-    family = small(
-        network=network, num_classes=num_classes, prior_components=prior_components, latent_dim=4, beta=0.1
-    )
+    family = small(num_classes=num_classes, prior_components=prior_components, latent_dim=4, beta=0.1)
     if prior_components is not None:
         for buffer in (fitted_of(family).means, fitted_of(family).factors):
             buffer.add_(torch.randn(buffer.shape, generator=seeded()).tril() / 3)  # each class its own
