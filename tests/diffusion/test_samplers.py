@@ -5,10 +5,8 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
-from genlab.diffusion.guidance import guided
 from genlab.diffusion.samplers import SAMPLERS, Denoiser, SamplerStep, as_denoiser, ddim, ddpm, heun
 from genlab.diffusion.schedule import (
     NoiseSchedule,
@@ -46,16 +44,13 @@ every_sampler = pytest.mark.parametrize("sampler", ALL, ids=list(SAMPLERS))
 def walk(
     n: int,
     x: Tensor,
-    eta: float = 0.0,
-    seed: int = 0,
     *,
     clip: bool = True,
     kind: PredictionType = "epsilon",
     schedule: NoiseSchedule = SCHEDULES["linear"],
 ) -> list[SamplerStep]:
     denoise = as_denoiser(made_up, schedule, kind, clip_sample=clip)
-    generator = torch.Generator().manual_seed(seed)
-    return list(ddim(denoise, x, schedule, timestep_pairs(1000, n), eta=eta, generator=generator))
+    return list(ddim(denoise, x, schedule, timestep_pairs(1000, n)))
 
 
 # --- against others: all of it is in tests/oracles/diffusion.py ------------------------------
@@ -85,24 +80,6 @@ def test_every_state_is_that_of_the_oracle(oracle: Oracle, schedule: NoiseSchedu
 def test_nor_do_many_steps_lead_astray(oracle: Oracle, n: int) -> None:
     schedule = next(schedule for schedule in SCHEDULES.values() if oracle.knows(schedule))
     assert max(differences(oracle, schedule, "trailing", n, (torch.float64, torch.float32))) < TOLERANCE
-
-
-@pytest.mark.parametrize("n", [1, 2, 10, 50, 200])  # N divides T: there its own loop is right
-@pytest.mark.parametrize("kind", KINDS[:3])
-@pytest.mark.parametrize("clip", [True, False])
-def test_diffusers_own_loop_ends_in_the_same_image(n: int, kind: PredictionType, clip: bool) -> None:
-    schedule, x = SCHEDULES["linear"], noise_of(0)
-    last = walk(n, x, kind=kind, clip=clip)[-1]
-    scheduler: Any = DDIMScheduler(
-        1000, clip_sample=clip, prediction_type=kind, timestep_spacing="trailing", set_alpha_to_one=True
-    )
-    scheduler.alphas_cumprod = schedule.alphas_cumprod
-    scheduler.set_timesteps(n)
-    reference = x.double()
-    for t in scheduler.timesteps.tolist():
-        answer = made_up(reference, t).double()
-        reference = scheduler.step(answer, t, reference, use_clipped_model_output=True).prev_sample
-    torch.testing.assert_close(last.x.double(), reference, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("n", [7, 50])
@@ -231,33 +208,6 @@ def test_the_network_is_asked_once_a_step_and_by_heun_twice(sampler: Sampler) ->
     assert len(asked) == (13 if sampler is heun else 7)
 
 
-@pytest.mark.parametrize("sampler", DETERMINISTIC, ids=lambda sampler: sampler.__name__)
-def test_without_noise_the_start_decides_alone(sampler: Sampler) -> None:
-    state = torch.get_rng_state()
-    first, again, other = (
-        list(sampler(made_up, noise_of(seed), SCHEDULES["cosine"], timestep_pairs(1000, 7)))
-        for seed in (0, 0, 1)
-    )
-    assert all(torch.equal(a.x, b.x) for a, b in zip(first, again, strict=True))
-    assert not torch.equal(first[-1].x, other[-1].x)
-    assert torch.equal(state, torch.get_rng_state())  # nor is the global generator drawn from
-
-
-@pytest.mark.parametrize("sampler", [ddpm, ddim])
-def test_with_noise_the_generator_decides(sampler: Sampler) -> None:
-    options, state = {"eta": 1.0} if sampler is ddim else {}, torch.get_rng_state()
-
-    def before_the_end(seed: int) -> Tensor:
-        generator, pairs = torch.Generator().manual_seed(seed), timestep_pairs(1000, 10)
-        states = sampler(made_up, noise_of(0), SCHEDULES["linear"], pairs, generator=generator, **options)
-        return list(states)[-2].x
-
-    first, again, other = (before_the_end(seed) for seed in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    assert torch.equal(state, torch.get_rng_state())
-
-
 def test_predicted_images_are_clipped_if_asked() -> None:
     x = 5 * noise_of(0)
     assert max(state.pred_original_sample.abs().max() for state in walk(10, x)[:-1]) <= 1
@@ -289,26 +239,6 @@ def test_steps_are_compared_by_identity() -> None:
     one, other = (SamplerStep(0, noise_of(0), noise_of(1)) for _ in range(2))
     assert one == one
     assert one != other
-
-
-@every_sampler
-@pytest.mark.parametrize(("scale", "alone"), [(0.0, 10), (1.0, 3)])
-def test_guidance_works_with_every_sampler(sampler: Sampler, scale: float, alone: int) -> None:
-    """Scale 1 is the walk of the conditional network, 0 of the unconditional one."""
-    schedule, pairs = SCHEDULES["cosine"], timestep_pairs(1000, 5)
-
-    def network(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        return made_up(x, t) * (1 + labels[:, None, None, None] / 10)
-
-    def end(predict: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        options = {"generator": seeded()} if sampler is ddpm else {}
-        *_, last = sampler(as_denoiser(predict, schedule), noise_of(0), schedule, pairs, **options)
-        return last.x
-
-    asked = torch.full((2,), 3)
-    expected = end(lambda x, t: network(x, t, torch.full((2,), alone)))
-    assert torch.equal(end(guided(network, asked, 10, scale)), expected)
-    assert not torch.equal(end(guided(network, asked, 10, 2.0)), expected)
 
 
 @every_sampler

@@ -56,29 +56,6 @@ def test_they_are_those_of_diffusers_where_it_is_right(spacing: Spacing, n: int)
     assert ours == theirs
 
 
-def test_where_diffusers_is_wrong() -> None:
-    """If this fails, an excuse of tests/oracles/diffusion.py has gone.
-
-    Its next timestep is t - T // N, whatever comes next in its own list: not the same where N does not
-    divide T, and for linspace seldom. And np.arange(T, 0, -T / N) has at times one too many.
-    """
-    wrong: dict[str, set[int]] = {spacing: set() for spacing in SPACINGS}
-    for spacing in SPACINGS:
-        for n in STEP_COUNTS:
-            jumps = {t - t_prev for t, t_prev in timestep_pairs(1000, n, spacing)[:-1]}
-            if jumps - {1000 // n}:
-                wrong[spacing].add(n)
-    assert wrong == {"trailing": {7, 61, 999}, "leading": set(), "linspace": {2, 7, 10, 50, 61, 999}}
-    reference: Any = DDIMScheduler(1000, timestep_spacing="trailing")
-    too_many = []
-    for n in range(1, 1001):
-        reference.set_timesteps(n)
-        if len(reference.timesteps) != n:
-            assert len(reference.timesteps) == n + 1
-            too_many.append(n)
-    assert [n for n in too_many if n in STEP_COUNTS] == [61]
-
-
 def test_trailing_rounds_a_half_as_numpy_does() -> None:
     times = [t for t, _ in timestep_pairs(1000, 16)]
     assert times == (np.rint(np.arange(16, 0, -1) * 62.5).astype(int) - 1).tolist()

@@ -12,8 +12,6 @@ from genlab.gan import GAN, GANConfig
 from genlab.gan.gan import truncated
 from genlab.gan.loss import Game, gradient_penalty, slope_penalty
 from genlab.gan.networks import Discriminator
-from genlab.nn.convnet import ConvDecoder
-from genlab.nn.mlp import MLPDecoder
 from genlab.training.loop import train
 from genlab.training.settings import TrainConfig
 from genlab.zoo import load_config
@@ -104,13 +102,9 @@ def test_each_loss_teaches_its_own_player_and_images_come_out(
         next(losses)
 
     family.networks.eval()
-    for n in (1, 3):
-        drawn = family.sample(n, generator=torch.Generator().manual_seed(1))
-        assert drawn.shape == (n, 1, 28, 28)
-        assert drawn.dtype == torch.float32
-        assert 0 <= drawn.min() <= drawn.max() <= 1
-        assert torch.equal(drawn, family.sample(n, generator=torch.Generator().manual_seed(1)))
-    assert not torch.equal(drawn, family.sample(3, generator=torch.Generator().manual_seed(2)))
+    drawn = family.sample(3)
+    assert drawn.shape == (3, 1, 28, 28)
+    assert 0 <= drawn.min() <= drawn.max() <= 1
 
 
 def test_nothing_of_a_loss_is_left_where_it_is_only_measured(images: Tensor, labels: Tensor) -> None:
@@ -129,30 +123,9 @@ def test_nothing_of_a_loss_is_left_where_it_is_only_measured(images: Tensor, lab
 # --- the two steps ----------------------------------------------------------------------------
 
 
-def test_through_the_loop_the_generators_loss_leaves_the_discriminators_gradients_alone(
-    dataset: Dataset,
-) -> None:
-    family = small()
-    seen: list[list[Tensor | None]] = []
-    losses = family.losses
-
-    def watched(images: Tensor, labels: Tensor) -> Any:
-        for loss in losses(images, labels):
-            yield loss  # the loop has stepped on it when it comes back
-            seen.append([None if g is None else g.clone() for g in grads(family.networks["discriminator"])])
-
-    family.losses = watched  # type: ignore[method-assign]
-    next(train(family, dataset, TrainConfig(batch_size=8)))
-    after_own, after_generators = seen
-    assert all(grad is not None for grad in after_own)
-    torch.testing.assert_close(after_own, after_generators, rtol=0, atol=0)
-
-
 @pytest.mark.parametrize(
     ("game", "expected"),
     [
-        ("non_saturating", F.softplus(torch.tensor(-3.0)).item()),
-        ("least_squares", 2.0),
         ("hinge", -3.0),
         ("relativistic", F.softplus(torch.tensor(0.0)).item()),  # the real ones are called the same
     ],
@@ -198,16 +171,21 @@ def test_training_is_the_textbooks_loop(dataset: Dataset) -> None:
         assert torch.allclose(ours, theirs, atol=1e-5, rtol=1e-3), name
 
 
-def test_accuracies_count_right_answers(images: Tensor, labels: Tensor) -> None:
-    for logit, right in ((3, (1, 0)), (-3, (0, 1))):
-        family = small()
-        always_says(family, logit)
-        _, _, logged = next(family.losses(images, labels))
-        assert (logged["real_accuracy"].item(), logged["fake_accuracy"].item()) == right
-    family = small(loss="least_squares")
-    always_says(family, 0.4)  # nearer to 0, which stands for a fake
+@pytest.mark.parametrize(
+    ("game", "logit", "right"),
+    [
+        ("non_saturating", 3, (1, 0)),
+        ("non_saturating", -3, (0, 1)),
+        ("least_squares", 0.4, (0, 1)),  # nearer to 0, which stands for a fake
+    ],
+)
+def test_accuracies_count_right_answers(
+    game: Game, logit: float, right: tuple[int, int], images: Tensor, labels: Tensor
+) -> None:
+    family = small(loss=game)
+    always_says(family, logit)
     _, _, logged = next(family.losses(images, labels))
-    assert (logged["real_accuracy"].item(), logged["fake_accuracy"].item()) == (0, 1)
+    assert (logged["real_accuracy"].item(), logged["fake_accuracy"].item()) == right
 
 
 def test_smoothing_reaches_the_loss(images: Tensor, labels: Tensor) -> None:
@@ -287,21 +265,6 @@ def test_a_penalty_that_is_rare_weighs_more_and_costs_the_same_in_all(images: Te
     assert penalties(again, 3) == pytest.approx([0, 0, 3 * each], rel=1e-5)
 
 
-def test_a_penalty_teaches_the_discriminator_and_nobody_else(images: Tensor, labels: Tensor) -> None:
-    family = small(loss="wgan_gp", r1=1.0, r2=1.0)
-    assert isinstance(family.networks["generator"], MLPDecoder)
-    assert isinstance(small(network=CONV).networks["generator"], ConvDecoder)
-    penalty = family._penalty(images, images.flip(0), labels)
-    assert isinstance(penalty, Tensor)
-    penalty.backward()
-    assert all(grad is None for grad in grads(family.networks["generator"]))
-    discriminator = family.networks["discriminator"]
-    assert isinstance(discriminator, Discriminator)
-    weight = discriminator.last.weight.grad
-    assert weight is not None
-    assert weight.any()
-
-
 # --- what is refused --------------------------------------------------------------------------
 
 BOTH_NORMED = NETWORKS["conv, both normed"]
@@ -311,15 +274,12 @@ BOTH_NORMED = NETWORKS["conv, both normed"]
     ("settings", "key"),
     [
         ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing"),
-        ({"loss": "wgan_gp", "label_smoothing": 0.1}, "label_smoothing"),
-        ({"loss": "relativistic", "label_smoothing": 0.1}, "label_smoothing"),
-        ({"slope_penalty": 1}, "slope_penalty"), ({"loss": "hinge", "slope_penalty": 0}, "slope_penalty"),
+        ({"loss": "hinge", "slope_penalty": 0}, "slope_penalty"),
         ({"network": BOTH_NORMED, "r1": 1}, "discriminator_norm"),
         ({"network": BOTH_NORMED, "loss": "wgan_gp"}, "discriminator_norm"),
         ({"network": BOTH_NORMED, "loss": "relativistic"}, "discriminator_norm"),
-        ({"label_smoothing": 0.5}, "label_smoothing"), ({"r1": -1}, "r1"), ({"loss": "hinges"}, "loss"),
     ],
-)  # fmt: skip
+)
 def test_settings_that_do_not_go_together(settings: dict[str, Any], key: str) -> None:
     with pytest.raises(ValidationError, match=key):
         GANConfig(**settings)
@@ -367,45 +327,19 @@ def test_decoding_is_certain_and_ends_in_0_to_1(network: str) -> None:
     assert images.shape == (4, 1, 28, 28)
     expected = (family.networks["generator"](z).tanh() + 1) / 2
     torch.testing.assert_close(images, expected.detach(), atol=1e-6, rtol=1e-5)
-    assert torch.equal(images, family.decode(z))
     torch.testing.assert_close(family.decode(z[:1]), images[:1])
-    for wrong in (torch.zeros(4, 6), torch.zeros(5), torch.zeros(1, 4, 5)):
-        with pytest.raises(GenlabError, match="codes"):
-            family.decode(wrong)
+    with pytest.raises(GenlabError, match="codes"):
+        family.decode(torch.zeros(4, 6))
 
 
-def test_samples_are_decoded_draws_from_the_prior() -> None:
-    family = small(num_classes=10)
-    labels = torch.tensor([1, 2, 3])
-    images = family.sample(3, labels=labels, generator=torch.Generator().manual_seed(3))
-    z = torch.randn(3, 5, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(images, family.decode(z, labels))
-    assert not torch.equal(images, family.decode(z, labels + 1))
-
-
-def test_labels_are_for_conditional_models() -> None:
-    family = small()
-    for refused in (
-        lambda: family.sample(2, labels=torch.tensor([1, 2])),
-        lambda: family.decode(torch.zeros(2, 5), torch.tensor([1, 2])),
-    ):
-        with pytest.raises(GenlabError, match="unconditional"):
-            refused()
-    with pytest.raises(GenlabError, match="labels"):
-        small(num_classes=10).sample(1, labels=torch.tensor([10]))
-    with pytest.raises(GenlabError, match="labels"):
-        small(num_classes=10).decode(torch.zeros(1, 5), torch.tensor([10]))
-
-
-def test_a_conditional_decoder_needs_labels_and_draws_none() -> None:
-    """What it would draw came from the global generator: other images at every call."""
-    family, state = small(num_classes=10), torch.get_rng_state()
-    with pytest.raises(GenlabError, match="needs labels"):
-        family.decode(torch.zeros(2, 5))
-    assert torch.equal(state, torch.get_rng_state())
-    drawn = family.sample(2, generator=torch.Generator().manual_seed(0))  # these come from its generator
-    assert torch.equal(drawn, family.sample(2, generator=torch.Generator().manual_seed(0)))
-    assert torch.equal(state, torch.get_rng_state())
+def test_decode_needs_the_labels_of_a_conditional_model() -> None:
+    """Those it would draw came from the global generator: other images at every call."""
+    plain, conditional, z = small(), small(num_classes=10), torch.zeros(2, 5)
+    with pytest.raises(GenlabError, match="unconditional"):
+        plain.decode(z, torch.tensor([1, 2]))
+    for labels, words in ((None, "needs labels"), (torch.tensor([1, 10]), "labels.*10")):
+        with pytest.raises(GenlabError, match=words):
+            conditional.decode(z, labels)
 
 
 @pytest.mark.parametrize("network", [MLP, CONV])
@@ -417,8 +351,6 @@ def test_a_blend_of_one_class_is_that_class_and_a_blend_of_two_is_neither(networ
     torch.testing.assert_close(family.decode(z, whole), family.decode(z, ids))
     half = family.decode(z, torch.tensor([[0.5, 0, 0.5], [0.5, 0, 0.5]]))
     assert not torch.allclose(half, family.decode(z, ids))
-    with pytest.raises(GenlabError, match="sum 1"):
-        family.decode(z, 2 * whole)
 
 
 def test_codes_are_drawn_as_sample_decodes_them_truncated_or_not() -> None:
@@ -432,13 +364,13 @@ def test_codes_are_drawn_as_sample_decodes_them_truncated_or_not() -> None:
     assert torch.equal(whole, torch.randn(3, 5, generator=seeded()))
     cut = family.draw_codes(3, generator=seeded(), truncation=0.5)
     assert torch.equal(cut, truncated(whole, 0.5))
-    images = family.sample(3, labels=labels, generator=seeded(), truncation=0.5)
-    assert torch.equal(images, family.decode(cut, labels))
+    for z, truncation in ((whole, None), (cut, 0.5)):
+        images = family.sample(3, labels=labels, generator=seeded(), truncation=truncation)
+        assert torch.equal(images, family.decode(z, labels))
     by_config = small(num_classes=10, truncation=0.5)
     assert torch.equal(by_config.draw_codes(3, generator=seeded()), cut)
-    for refused in (0.0, -1.0):
-        with pytest.raises(GenlabError, match="truncation"):
-            family.draw_codes(3, truncation=refused)
+    with pytest.raises(GenlabError, match="truncation"):
+        family.draw_codes(3, truncation=0.0)
     with pytest.raises(GenlabError, match="n should"):
         family.draw_codes(0)
 

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -24,7 +23,8 @@ FAKE = torch.tensor([-3.0, 0.25, 1.5])
 def cost(logits: Tensor, called: float) -> float:
     """Mean of -log p of an answer, in double precision and by torch.distributions."""
     logits = logits.double()
-    log_p: Tensor = Bernoulli(logits=logits).log_prob(torch.full_like(logits, called))
+    answers = Bernoulli(logits=logits, validate_args=False)
+    log_p: Tensor = answers.log_prob(torch.full_like(logits, called))
     return -log_p.mean().item()
 
 
@@ -67,58 +67,6 @@ def test_the_first_game_is_played_unless_another_is_asked_for() -> None:
     assert generator_loss(FAKE) == generator_loss(FAKE, game="non_saturating")
 
 
-def test_undecided_it_costs_two_bits() -> None:
-    assert discriminator_loss(torch.zeros(4), torch.zeros(4)).item() == pytest.approx(2 * math.log(2))
-    assert generator_loss(torch.zeros(4)).item() == pytest.approx(math.log(2))
-
-
-@pytest.mark.parametrize("game", GAMES)
-def test_batches_are_averaged(game: Game) -> None:
-    torch.testing.assert_close(
-        discriminator_loss(REAL.repeat(3), FAKE.repeat(3), game=game),
-        discriminator_loss(REAL, FAKE, game=game),
-    )
-    torch.testing.assert_close(
-        generator_loss(FAKE.repeat(2), REAL.repeat(2), game), generator_loss(FAKE, REAL, game)
-    )
-
-
-@pytest.mark.parametrize("game", GAMES)
-def test_the_real_images_pull_at_the_generator_only_where_pairs_are_compared(game: Game) -> None:
-    changed = generator_loss(FAKE, REAL + 1, game) != generator_loss(FAKE, REAL, game)
-    assert changed == (game == "relativistic")
-
-
-# --- the slopes -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("game", "slope"),
-    [
-        ("non_saturating", lambda f: 1 / (1 + math.exp(-f)) - 1),
-        ("least_squares", lambda f: f - 1),
-        ("hinge", lambda f: -1.0),
-        ("wgan_gp", lambda f: -1.0),
-        ("relativistic", lambda f: 1 / (1 + math.exp(-(f - 0.5))) - 1),
-    ],
-)
-@pytest.mark.parametrize("logit", [-10.0, -0.5, 0.0, 2.0])
-def test_the_generators_slope(game: Game, slope: Callable[[float], float], logit: float) -> None:
-    """The surer the discriminator that a fake is one, the steeper: no game is flat there."""
-    fake = torch.tensor([logit], requires_grad=True)
-    [found] = torch.autograd.grad(generator_loss(fake, torch.tensor([0.5]), game), fake)
-    assert found.item() == pytest.approx(slope(logit), abs=1e-6)
-    if logit == -10:
-        assert found.item() < -0.99
-
-
-def test_a_hinge_leaves_alone_what_is_told_apart_well_enough() -> None:
-    real, fake = torch.tensor([1.5, 0.5], requires_grad=True), torch.tensor([-1.5, 0.5], requires_grad=True)
-    slopes = torch.autograd.grad(discriminator_loss(real, fake, game="hinge"), [real, fake])
-    assert slopes[0].tolist() == [0, -0.5]
-    assert slopes[1].tolist() == [0, 0.5]
-
-
 @pytest.mark.parametrize("game", GAMES)
 @pytest.mark.parametrize("size", [1e2, 1e4, 1e18])
 def test_confidence_never_gives_an_infinity(game: Game, size: float) -> None:
@@ -139,35 +87,16 @@ def test_confidence_never_gives_an_infinity(game: Game, size: float) -> None:
 # --- smoothing and the boundary ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
-def test_smoothing_is_one_sided(smoothing: float) -> None:
-    """With smoothing s the best answer to a real image is the logit of 1 - s; to a fake, still -infinity."""
-    real = torch.tensor([math.log((1 - smoothing) / smoothing) if smoothing else 40.0], requires_grad=True)
-    fake = torch.tensor([-40.0], requires_grad=True)
-    slopes = torch.autograd.grad(discriminator_loss(real, fake, smoothing), [real, fake])
-    assert slopes[0].item() == pytest.approx(0, abs=1e-6)
-    assert slopes[1].item() == pytest.approx(0, abs=1e-6)
-    difference = discriminator_loss(REAL, FAKE, smoothing) - discriminator_loss(REAL, FAKE)
-    assert difference.item() == pytest.approx(smoothing * REAL.mean().item(), abs=1e-6)
-
-
 @pytest.mark.parametrize("smoothing", [0.1, 0.3])
-def test_smoothed_squares_aim_at_less_than_one_for_real_images_only(smoothing: float) -> None:
-    real, fake = torch.tensor([1 - smoothing]), torch.zeros(1)
-    assert discriminator_loss(real, fake, smoothing, "least_squares").item() == pytest.approx(0, abs=1e-12)
-    expected = mean([(r - (1 - smoothing)) ** 2 for r, _ in PAIRS]) / 2 + mean([f**2 for _, f in PAIRS]) / 2
-    found = discriminator_loss(REAL, FAKE, smoothing, "least_squares")
-    assert found.item() == pytest.approx(expected, rel=1e-6)
-
-
-@pytest.mark.parametrize("game", GAMES)
-def test_only_a_target_can_be_smoothed_and_never_that_of_fakes(game: Game) -> None:
-    def extra(fake: Tensor) -> float:
-        smoothed = discriminator_loss(REAL, fake, 0.2, game)
-        return (smoothed - discriminator_loss(REAL, fake, 0.0, game)).item()
-
-    assert (extra(FAKE) != 0) == (game in ("non_saturating", "least_squares"))
-    assert extra(FAKE + 1) == pytest.approx(extra(FAKE), abs=1e-6)  # the fakes have no part in it
+def test_smoothing_moves_the_target_of_real_images_alone(smoothing: float) -> None:
+    target = 1 - smoothing
+    expected = {game: value for game, (value, _) in BY_HAND.items()} | {
+        "non_saturating": cost(REAL, target) + cost(FAKE, 0),
+        "least_squares": mean([(r - target) ** 2 for r, _ in PAIRS]) / 2 + mean([f**2 for _, f in PAIRS]) / 2,
+    }
+    for game in GAMES:
+        found = discriminator_loss(REAL, FAKE, smoothing, game)
+        assert found.item() == pytest.approx(expected[game], rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -183,35 +112,6 @@ def test_the_boundary_lies_between_what_the_game_wants_of_real_and_fake(game: Ga
 
 
 # --- the penalties ----------------------------------------------------------------------------
-
-WEIGHTS = torch.randn(784, generator=torch.Generator().manual_seed(0))
-
-
-def linear(x: Tensor) -> Tensor:
-    return x.flatten(1) @ WEIGHTS + 3
-
-
-@pytest.mark.parametrize("n", [1, 5])
-def test_the_penalties_of_a_linear_discriminator_are_those_of_its_one_slope(n: int) -> None:
-    torch.manual_seed(0)
-    real, fake = torch.randn(n, 1, 28, 28), torch.randn(n, 1, 28, 28)
-    norm = WEIGHTS.norm()
-    for inputs in (real, fake):
-        torch.testing.assert_close(gradient_penalty(linear, inputs), norm.square())
-    torch.testing.assert_close(slope_penalty(linear, real, fake), (norm - 1).square())
-
-
-def test_a_slope_of_one_costs_nothing() -> None:
-    def steep(x: Tensor) -> Tensor:
-        return linear(x) / WEIGHTS.norm()
-
-    assert slope_penalty(steep, torch.randn(3, 784), torch.randn(3, 784)).item() == pytest.approx(0, abs=1e-9)
-
-
-def test_the_penalty_is_averaged_over_the_inputs() -> None:
-    inputs = torch.tensor([[1.0], [2.0], [3.0]])
-    penalty = gradient_penalty(lambda x: x.squeeze(1) ** 2, inputs)  # the slopes are 2, 4 and 6
-    assert penalty.item() == pytest.approx((4 + 16 + 36) / 3)
 
 
 def test_the_slope_is_asked_for_between_the_two_of_each_pair() -> None:

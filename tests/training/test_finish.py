@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from genlab.commands.sample import load
 from genlab.commands.train import fit, resume
-from genlab.data import Dataset, load_dataset, to_signed
+from genlab.data import Dataset, load_dataset
 from genlab.family import HasFinish
 from genlab.runs.checkpoint import AVERAGED, NETWORKS, read_checkpoint, saved_steps
 from genlab.runs.folder import CHECKPOINTS, RunFolder
@@ -150,23 +150,6 @@ def test_the_fitted_prior_is_in_the_model_and_in_both_files_of_the_last_checkpoi
     for averaged in (True, False):
         loaded = load(folder, averaged=averaged).networks.state_dict()
         torch.testing.assert_close(prior_in(loaded), fitted, rtol=0, atol=0)
-
-
-def test_it_was_fitted_to_the_codes_that_the_averaged_weights_give(whole: Run, digits: Dataset) -> None:
-    """The mean of a mixture that expectation maximisation has found is the mean of the data."""
-    folder, family = whole
-    weights, means, _ = prior_in(family.networks.state_dict())
-    found = (weights[0, :, None] * means[0]).sum(0)
-
-    def centre(model: VAE) -> Tensor:
-        mu, log_var = model.posterior(to_signed(digits.images), digits.labels)
-        assert log_var.exp().mean() < 1.5  # so much noise the codes have, each its own
-        return mu.mean(0)
-
-    raw = load(folder, averaged=False)
-    assert isinstance(raw, VAE)
-    torch.testing.assert_close(found, centre(family), atol=0.1, rtol=0)  # 1.2 / sqrt(1500) is 0.03
-    assert (found - centre(family)).norm() < (found - centre(raw)).norm()
 
 
 def broken_off(config: Config, dataset: Dataset, folder: Path, after: int) -> None:

@@ -76,16 +76,6 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit(name: str, dataset: Dat
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-@pytest.mark.parametrize("name", list(SMALL))
-def test_every_network_moves(name: str, dataset: Dataset) -> None:
-    config = load_config(name, SMALL[name])
-    for (parameter, before), after in zip(
-        build(config).networks.named_parameters(), trained(name, dataset)[0], strict=True
-    ):
-        if parameter.endswith("weight"):
-            assert not torch.equal(before, after), parameter
-
-
 # --- the steps --------------------------------------------------------------------------------
 
 
@@ -100,24 +90,21 @@ def test_one_record_a_step(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "batch_size", "epochs", "max_steps", "expected"),
-    [(40, 8, 2, None, 10), (40, 8, 2, 3, 3), (40, 8, 2, 99, 99), (40, 7, 1, None, 5), (5, 8, 3, None, 3)],
+    ("batch_size", "epochs", "max_steps", "expected"),
+    [(8, 2, None, 10), (8, 2, 3, 3), (8, 2, 99, 99), (7, 1, None, 5), (64, 3, None, 3)],
 )
 def test_as_many_steps_as_asked(
-    images: int, batch_size: int, epochs: int, max_steps: int | None, expected: int, dataset: Dataset
+    batch_size: int, epochs: int, max_steps: int | None, expected: int, dataset: Dataset
 ) -> None:
-    data = Dataset(
-        "digits", "train", dataset.images[:images], dataset.labels[:images], dataset.class_names, ""
-    )
     config = TrainConfig(epochs=epochs, batch_size=batch_size, max_steps=max_steps)
-    assert total_steps(data, config) == expected
-    assert len(list(train(Quadratic(), data, config))) == expected
+    assert total_steps(dataset, config) == expected
+    assert len(list(train(Quadratic(), dataset, config))) == expected
 
 
 def test_seconds_end_the_run_with_the_step_in_which_they_run_out(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def steps(max_seconds: float | None, **settings: Any) -> list[Step]:
+    def steps(max_seconds: float, **settings: Any) -> list[Step]:
         """Every step takes half a second, as the clock ticks where one begins and where it ends."""
         monkeypatch.setattr("genlab.training.loop.perf_counter", count(100, 0.5).__next__)
         config = TrainConfig(batch_size=8, max_seconds=max_seconds, **settings)
@@ -126,8 +113,7 @@ def test_seconds_end_the_run_with_the_step_in_which_they_run_out(
     assert [step.seconds for step in steps(2)] == [0.5, 1, 1.5, 2]
     assert [step.seconds for step in steps(2.1)] == [0.5, 1, 1.5, 2, 2.5]
     assert len(steps(0.001)) == 1
-    assert len(steps(1000, epochs=3)) == len(steps(None, epochs=3)) == 15  # whichever is first
-    assert len(steps(1000, max_steps=7)) == 7
+    assert len(steps(1000, max_steps=7)) == 7  # whichever is first
     assert len(steps(2, max_steps=7)) == 4
 
 
@@ -162,58 +148,25 @@ def test_a_network_is_stepped_before_the_next_loss_is_asked_for(dataset: Dataset
     assert family.events == ["first asked", "first stepped", "second asked", "second stepped"]
 
 
-def test_each_network_has_an_adam_of_its_own(dataset: Dataset) -> None:
-    """Two steps by hand, with Adam's equations: Kingma and Ba 2015, algorithm 1."""
-    torch.manual_seed(0)
-    family = Quadratic(("first", "second"))
-    expected = {
-        name: [p.detach().double().flatten() for p in net.parameters()]
-        for name, net in family.networks.items()
-    }
-    config = TrainConfig(batch_size=40, epochs=3, lr=0.1, adam_betas=(0.5, 0.9))
-    list(train(family, dataset, config))
-    target = (dataset.images.double() / 127.5 - 1).mean()
-    for name, network in family.networks.items():
-        theta = torch.cat(expected[name])
-        m, v = torch.zeros(2).double(), torch.zeros(2).double()
-        for t in range(1, 4):
-            gradient = (2 * (theta.sum() - target)).repeat(2)
-            m, v = 0.5 * m + 0.5 * gradient, 0.9 * v + 0.1 * gradient.square()
-            theta = theta - 0.1 * (m / (1 - 0.5**t)) / ((v / (1 - 0.9**t)).sqrt() + 1e-8)
-        ours = torch.cat([p.detach().double().flatten() for p in network.parameters()])
-        torch.testing.assert_close(ours, theta, atol=1e-5, rtol=1e-4)
-
-
 @pytest.mark.parametrize(
     "schedule", [{}, {"lr_warmup_steps": 3}, {"lr_warmup_steps": 2, "lr_schedule": "cosine"}]
 )
 def test_a_network_with_a_factor_learns_at_its_own_rate(schedule: dict[str, Any], dataset: Dataset) -> None:
-    def run(lr: float, factors: dict[str, float]) -> tuple[dict[str, list[Tensor]], dict[str, list[float]]]:
+    def trained(lr: float, factors: dict[str, float]) -> dict[str, dict[str, Tensor]]:
         torch.manual_seed(0)
-        family, rates = Quadratic(("first", "second")), {"first": list[float](), "second": list[float]()}
-        config = TrainConfig(batch_size=8, epochs=2, lr=lr, lr_factors=factors, **schedule)
-        state = TrainingState(family, config)
-        for _ in train(family, dataset, config, state=state):
-            for name, optimiser in state.optimisers.items():
-                rates[name].append(optimiser.param_groups[0]["lr"])
-        return {name: [p.detach() for p in net.parameters()] for name, net in family.networks.items()}, rates
+        family = Quadratic(("first", "second"))
+        list(train(family, dataset, TrainConfig(batch_size=8, lr=lr, lr_factors=factors, **schedule)))
+        return {name: network.state_dict() for name, network in family.networks.items()}
 
-    weights, rates = run(0.01, {"second": 4.0})
-    slow, slow_rates = run(0.01, {})
-    fast, fast_rates = run(0.04, {})
-    torch.testing.assert_close(weights["first"], slow["first"], rtol=0, atol=0)
-    torch.testing.assert_close(weights["second"], fast["second"])
-    assert rates["first"] == slow_rates["first"]
-    assert rates["second"] == pytest.approx(fast_rates["second"])
-    assert rates["second"] == pytest.approx([4 * rate for rate in rates["first"]])
-    assert not torch.equal(weights["second"][0], slow["second"][0])
+    both, slow, fast = trained(0.01, {"second": 4.0}), trained(0.01, {}), trained(0.04, {})
+    torch.testing.assert_close(both, {"first": slow["first"], "second": fast["second"]})
+    assert not torch.allclose(slow["second"]["weight"], fast["second"]["weight"])
 
 
 def test_a_factor_for_a_network_that_the_family_lacks(dataset: Dataset) -> None:
-    for wrong, hint in (("secnd", "did you mean 'second'?"), ("x", "choose from first, second")):
-        with pytest.raises(GenlabError) as caught:
+    for wrong, hint in (("secnd", "did you mean 'second'"), ("x", "choose from first, second")):
+        with pytest.raises(GenlabError, match=rf"train\.lr_factors: .*'{wrong}', {hint}"):
             TrainingState(Quadratic(("first", "second")), TrainConfig(lr_factors={"first": 2, wrong: 2}))
-        assert str(caught.value) == f"train.lr_factors: this model has no network {wrong!r}, {hint}"
 
 
 def test_gradients_are_clipped(dataset: Dataset) -> None:
@@ -223,26 +176,6 @@ def test_gradients_are_clipped(dataset: Dataset) -> None:
     next(train(family, dataset, TrainConfig(batch_size=8, clip_grad_norm=0.5)))
     grads = torch.cat([p.grad.flatten() for p in family.networks.parameters() if p.grad is not None])
     assert grads.norm().item() == pytest.approx(0.5, rel=1e-4)
-
-
-def test_every_epoch_has_its_own_order_and_every_image(dataset: Dataset) -> None:
-    class Watching(Quadratic):
-        def __init__(self) -> None:
-            super().__init__()
-            self.seen: list[Tensor] = []
-
-        def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
-            self.seen.append(labels)
-            assert images.min() >= -1
-            assert images.min() < 0
-            return super().losses(images, labels)
-
-    data = Dataset("digits", "train", dataset.images, torch.arange(40), tuple(map(str, range(40))), "")
-    family = Watching()
-    list(train(family, data, TrainConfig(epochs=2, batch_size=8)))
-    first, second = torch.cat(family.seen[:5]), torch.cat(family.seen[5:])
-    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(40))
-    assert not torch.equal(first, second)
 
 
 def test_networks_are_in_train_mode_inside_a_step_alone(dataset: Dataset) -> None:
@@ -281,14 +214,6 @@ def test_the_textbook_step_and_the_full_one_give_the_same_weights(name: str, dat
         assert torch.equal(weight, full.networks.state_dict()[name]), name
 
 
-def test_stopping_early_leaves_the_model_as_it_is(dataset: Dataset) -> None:
-    family = Quadratic()
-    for step in train(family, dataset, TrainConfig(batch_size=8)):
-        if step.step == 2:
-            break
-    assert family.calls == 2
-
-
 # --- what can go wrong ------------------------------------------------------------------------
 
 
@@ -300,22 +225,15 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     family = Quadratic(names, bad_step=3, bad=bad)
     steps = train(family, dataset, TrainConfig(batch_size=8))
     assert [next(steps).step, next(steps).step] == [1, 2]
-    with pytest.raises(TrainingDiverged) as caught:
+    with pytest.raises(TrainingDiverged, match=rf"{names[-1]} became {bad} in step 3: .*train\.lr"):
         next(steps)
-    assert isinstance(caught.value, GenlabError)
-    text = str(caught.value)
-    assert f"the loss of the {names[-1]} became {bad} in step 3" in text
-    assert "lower train.lr" in text
-    assert "\n" not in text
     assert all(p.isfinite().all() for p in family.networks.parameters())
 
 
 def test_labels_that_the_model_cannot_take_are_refused_before_training(dataset: Dataset) -> None:
     family = Quadratic()
     family.num_classes = 5
-    with pytest.raises(
-        GenlabError, match=r"has 10 classes and the model takes 5: set model\.num_classes to 10"
-    ):
+    with pytest.raises(GenlabError, match=r"10 classes.* 5: set model\.num_classes to 10"):
         next(train(family, dataset, TrainConfig()))
     assert family.calls == 0
     family.num_classes = 10
@@ -363,40 +281,26 @@ def test_bf16_trains_float32_weights_to_about_the_same_place(name: str, dataset:
     assert all(torch.equal(a, b) for a, b in zip(plain, again, strict=True))
 
 
-class Through:
-    """Two networks, the second of which learns through the first, as a generator does."""
-
-    num_classes: int | None = None
-
-    def __init__(self) -> None:
-        self.config = Settings()
-        self.networks = nn.ModuleDict({name: nn.Linear(1, 1) for name in ("judge", "maker")})
-        self.gradients: list[Tensor] = []
-
-    def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
-        judge, maker = self.networks.values()
-        for name, loss in (
-            ("judge", judge(torch.ones(1, 1)).square().sum()),
-            ("maker", judge(maker(torch.ones(1, 1))).square().sum()),
-        ):
-            yield Loss(name, loss, {name: loss.detach()})
-            gradient = next(judge.parameters()).grad
-            assert gradient is not None
-            self.gradients.append(gradient.clone())
-
-    def sample(
-        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
-    ) -> Tensor:
-        raise NotImplementedError
-
-
 @pytest.mark.parametrize("full", [False, True])
-def test_a_loss_leaves_no_gradient_in_the_networks_it_runs_through(full: bool) -> None:
-    family, images, labels = Through(), torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64)
-    state = TrainingState(family, TrainConfig())
+def test_a_loss_leaves_no_gradient_in_the_networks_it_runs_through(
+    full: bool, images: Tensor, labels: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator learns through its discriminator, whose own gradients stay as they are."""
+    family = build(load_config("gan-small"))
+    state, losses = TrainingState(family, TrainConfig()), family.losses
+    seen: list[list[Tensor]] = []
+
+    def watched(images: Tensor, labels: Tensor) -> Iterator[Loss]:
+        for loss in losses(images, labels):
+            yield loss  # the loop has stepped on it when it comes back
+            weights = family.networks["discriminator"].parameters()
+            seen.append([p.grad.clone() for p in weights if p.grad is not None])
+
+    monkeypatch.setattr(family, "losses", watched)
     if full:
         full_step(state, [(images, labels)], TrainConfig(), 0.1)
     else:
         loop.step(family, state.optimisers, images, labels)
-    own, after_the_makers = family.gradients
-    assert torch.equal(own, after_the_makers)
+    after_its_own, after_the_generators = seen
+    assert after_its_own
+    torch.testing.assert_close(after_its_own, after_the_generators, rtol=0, atol=0)

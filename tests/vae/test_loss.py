@@ -3,7 +3,8 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from torch.distributions import Bernoulli, Normal
+from torch import Tensor
+from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
 from genlab.vae.loss import (
@@ -14,7 +15,6 @@ from genlab.vae.loss import (
     kl_divergence,
     kl_per_dimension,
     reconstruction_loss,
-    to_pixels,
 )
 
 KINDS: list[tuple[Reconstruction, Output]] = [
@@ -27,19 +27,11 @@ KINDS: list[tuple[Reconstruction, Output]] = [
 
 
 @pytest.fixture
-def logits(images: torch.Tensor) -> torch.Tensor:
+def logits(images: Tensor) -> Tensor:
     return torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
 
 
 # --- the KL term ------------------------------------------------------------------------------
-
-
-def test_kl_is_torch_distributions_summed_over_dimensions_and_averaged_over_the_batch() -> None:
-    generator = torch.Generator().manual_seed(0)
-    mu = torch.randn(7, 80, generator=generator)
-    log_var = 3 * torch.randn(7, 80, generator=generator)
-    each = reference_kl(Normal(mu.double(), (log_var.double() / 2).exp()), Normal(0.0, 1.0))
-    assert kl_divergence(mu, log_var).item() == pytest.approx(each.sum(1).mean().item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-8, 1e-6, 1e-4, 1e-2, 1.0, 10.0])
@@ -58,21 +50,18 @@ def test_kl_keeps_its_digits_where_the_posterior_has_collapsed() -> None:
     assert kl_divergence(torch.zeros(1, 1), tiny).item() == pytest.approx(exact, rel=1e-3)
 
 
-def test_the_kl_of_each_dimension_is_torch_distributions() -> None:
-    generator = torch.Generator().manual_seed(0)
-    mu, log_var = 2 * torch.randn(2, 7, 80, generator=generator)
-    expected = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).mean(0)
-    got = kl_per_dimension(mu, log_var)
-    assert got.shape == (80,)
-    torch.testing.assert_close(got, expected)
-    torch.testing.assert_close(got.sum(), kl_divergence(mu, log_var))
-    assert (kl_per_dimension(torch.zeros(7, 3), torch.zeros(7, 3)) == 0).all()
+def test_the_kl_is_torch_distributions() -> None:
+    """Of each dimension averaged over the batch; of all, their sum."""
+    mu, log_var = 2 * torch.randn(2, 7, 80, generator=torch.Generator().manual_seed(0))
+    each = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0))
+    torch.testing.assert_close(kl_per_dimension(mu, log_var), each.mean(0))
+    torch.testing.assert_close(kl_divergence(mu, log_var), each.sum(1).mean())
 
 
 # --- free bits --------------------------------------------------------------------------------
 
 
-def codes(scale: Sequence[float], n: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+def codes(scale: Sequence[float], n: int = 6) -> tuple[Tensor, Tensor]:
     """The encoder's answers for a batch, a scale for each dimension: 0 is collapsed."""
     generator = torch.Generator().manual_seed(0)
     mu, log_var = torch.randn(2, n, len(scale), generator=generator) * torch.tensor(scale)
@@ -86,10 +75,6 @@ def test_free_bits_are_a_floor_under_each_dimension_of_the_batch(free_bits: floa
     each = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).mean(0)
     expected = sum(max(kl, free_bits) for kl in each.tolist())
     assert got.item() == pytest.approx(expected, rel=1e-5)
-    assert got >= kl_divergence(mu, log_var)
-    assert got >= 7 * free_bits * (1 - 1e-6)
-    if free_bits == 0:
-        torch.testing.assert_close(got, kl_divergence(mu, log_var))
 
 
 def test_a_dimension_below_the_floor_is_not_pulled_and_one_above_is_as_ever() -> None:
@@ -110,7 +95,7 @@ def test_a_dimension_below_the_floor_is_not_pulled_and_one_above_is_as_ever() ->
 
 @pytest.mark.parametrize(("kind", "output"), KINDS)
 def test_reconstruction_is_summed_over_pixels_and_averaged_over_the_batch(
-    kind: Reconstruction, output: Output, logits: torch.Tensor, images: torch.Tensor
+    kind: Reconstruction, output: Output, logits: Tensor, images: Tensor
 ) -> None:
     total = 0.0
     for logit, image in zip(logits.double(), images.double(), strict=True):
@@ -128,17 +113,8 @@ def test_reconstruction_is_summed_over_pixels_and_averaged_over_the_batch(
     assert reconstruction_loss(logits, images, kind, output).item() == pytest.approx(total / 8, rel=1e-5)
 
 
-def test_bce_is_the_bernoulli_likelihood_of_black_and_white_images(
-    logits: torch.Tensor, images: torch.Tensor
-) -> None:
-    binary = (images > 0).float()
-    likelihood = Bernoulli(logits=logits).log_prob(binary).sum((1, 2, 3)).mean()
-    loss = reconstruction_loss(logits, 2 * binary - 1, "bce", "sigmoid")
-    torch.testing.assert_close(loss, -likelihood)
-
-
 @pytest.mark.parametrize(("kind", "output"), KINDS)
-def test_extreme_logits_stay_finite(kind: Reconstruction, output: Output, images: torch.Tensor) -> None:
+def test_extreme_logits_stay_finite(kind: Reconstruction, output: Output, images: Tensor) -> None:
     for size in (-1e4, 1e4):
         logits = torch.full_like(images, size).requires_grad_()
         loss = reconstruction_loss(logits, images, kind, output)
@@ -148,21 +124,13 @@ def test_extreme_logits_stay_finite(kind: Reconstruction, output: Output, images
         assert logits.grad.isfinite().all()
 
 
-def test_both_outputs_reach_from_minus_one_to_one() -> None:
-    for output in ("sigmoid", "tanh"):
-        pixels = to_pixels(torch.tensor([-100.0, 0.0, 100.0]), output)
-        assert pixels.tolist() == [-1, 0, 1]
-    x = torch.linspace(-4, 4, 9)  # 2 sigmoid(2x) - 1 = tanh(x)
-    torch.testing.assert_close(to_pixels(2 * x, "sigmoid"), to_pixels(x, "tanh"))
-
-
 # --- as likelihoods ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("log_variance", [-8.0, -3.0, 0.0, 2.0])
 @pytest.mark.parametrize("output", ["sigmoid", "tanh"])
 def test_gaussian_is_the_density_of_torch_distributions(
-    output: Output, log_variance: float, logits: torch.Tensor, images: torch.Tensor
+    output: Output, log_variance: float, logits: Tensor, images: Tensor
 ) -> None:
     """Of pixels in [0, 1], with either output: the variance is the same thing for both."""
     prediction = (logits.double().tanh() + 1) / 2 if output == "tanh" else logits.double().sigmoid()
@@ -173,34 +141,3 @@ def test_gaussian_is_the_density_of_torch_distributions(
     torch.testing.assert_close(nats.double(), each, rtol=1e-5, atol=1e-2)
     loss = reconstruction_loss(logits, images, "gaussian", output, torch.tensor(log_variance))
     assert loss.item() == pytest.approx(each.mean().item(), rel=1e-5, abs=1e-2)
-    twice = reconstruction_loss(
-        logits.repeat(2, 1, 1, 1), images.repeat(2, 1, 1, 1), "gaussian", output, torch.tensor(log_variance)
-    )
-    torch.testing.assert_close(twice, loss)
-
-
-def test_the_best_variance_is_the_mean_squared_error(logits: torch.Tensor, images: torch.Tensor) -> None:
-    log_variance = torch.tensor(1.0, requires_grad=True)
-    optimiser = torch.optim.LBFGS([log_variance], line_search_fn="strong_wolfe", max_iter=50)
-
-    def closure() -> float:
-        optimiser.zero_grad()
-        loss = reconstruction_loss(logits, images, "gaussian", "sigmoid", log_variance)
-        loss.backward()
-        return loss.item()
-
-    optimiser.step(closure)
-    expected = (logits.sigmoid() - (images + 1) / 2).square().mean().item()
-    assert log_variance.exp().item() == pytest.approx(expected, rel=1e-3)
-
-
-def test_at_its_best_variance_the_gradient_is_that_of_the_logarithm_of_the_error(
-    logits: torch.Tensor, images: torch.Tensor
-) -> None:
-    """Rybkin et al. 2021, section 3.2: with the best variance the loss is (D / 2) log MSE and a constant."""
-    logits = logits.requires_grad_()
-    error = (logits.sigmoid() - (images + 1) / 2).square().mean()
-    [expected] = torch.autograd.grad(784 / 2 * error.log(), logits, retain_graph=True)
-    loss = reconstruction_loss(logits, images, "gaussian", "sigmoid", error.log().detach())
-    [got] = torch.autograd.grad(loss, logits)
-    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6)

@@ -1,34 +1,22 @@
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as reference_kl
 
 from genlab.data import Dataset, load_dataset, to_signed, to_unit
 from genlab.errors import GenlabError
-from genlab.family import Decodes, HasFinish, HasLikelihood
 from genlab.vae import VAE, VAEConfig
-from genlab.vae.config import MLPAutoencoderConfig
+from genlab.vae.config import Prior
 from genlab.vae.loss import Output, Reconstruction, reconstruction_loss
-from genlab.vae.networks import Autoencoder
 from genlab.vae.prior import MixturePrior
+from tests.vae.conftest import KINDS, MLP, autoencoder_of, seeded, small
 
-MLP: dict[str, Any] = {"kind": "mlp", "hidden_dim": 16}
 CONV: dict[str, Any] = {"kind": "conv", "channels": [4, 8]}
-
-
-def small(**settings: Any) -> VAE:
-    torch.manual_seed(0)
-    return VAE(VAEConfig(**{"network": MLP, "latent_dim": 5} | settings))
-
-
-def autoencoder_of(family: VAE) -> Autoencoder:
-    autoencoder = family.networks["autoencoder"]
-    assert isinstance(autoencoder, Autoencoder)
-    return autoencoder
 
 
 def fitted_of(family: VAE) -> MixturePrior:
@@ -37,52 +25,38 @@ def fitted_of(family: VAE) -> MixturePrior:
     return prior
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+class Watched:
+    """What a model's encoder is shown and its decoder answers."""
+
+    def __init__(self, family: VAE) -> None:
+        self.seen: list[Tensor] = []
+        self.logits: list[Tensor] = []
+        autoencoder = autoencoder_of(family)
+        autoencoder.encoder.register_forward_hook(lambda _module, given, _: self.seen.append(given[0]))
+        autoencoder.decoder.register_forward_hook(lambda _module, _given, out: self.logits.append(out))
 
 
-@pytest.mark.parametrize("beta", [0.0, 5e-5, 1.0, 4.0])
+@pytest.mark.parametrize(
+    ("beta", "free_bits"), [(0.0, 0.0), (5e-5, 0.0), (4.0, 0.0), (100.0, 0.1), (100.0, 5.0)]
+)
 @pytest.mark.parametrize("mode", [True, False])
-def test_beta_multiplies_the_kl_in_training_and_validation_alike(
-    beta: float, mode: bool, images: torch.Tensor, labels: torch.Tensor
+def test_the_loss_is_the_reconstruction_and_beta_times_the_kl(
+    beta: float, free_bits: float, mode: bool, images: Tensor, labels: Tensor
 ) -> None:
-    family = small(beta=beta)
+    """In training and validation alike; the KL that is logged is without free bits."""
+    family = small(beta=beta, free_bits=free_bits)
     family.networks.train(mode)
     [(name, loss, logged)] = family.losses(images, labels)
     assert name == "autoencoder"
     assert set(logged) == {"reconstruction", "kl"}
-    torch.testing.assert_close(loss, logged["reconstruction"] + beta * logged["kl"])
-    mu, log_var = family.networks["autoencoder"].encoder(images)  # type: ignore[operator]
-    each = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).sum(1)
-    torch.testing.assert_close(logged["kl"], each.mean().detach())
-    assert logged["kl"] >= 0
+    mu, log_var = family.posterior(images)
+    each = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).mean(0)
+    torch.testing.assert_close(logged["kl"], each.sum())
+    expected = logged["reconstruction"] + beta * sum(max(kl, free_bits) for kl in each.tolist())
+    torch.testing.assert_close(loss.detach(), expected)
 
 
-def test_a_duplicated_batch_gives_the_same_loss_and_gradients(
-    images: torch.Tensor, labels: torch.Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("genlab.vae.networks.torch.randn_like", torch.zeros_like)  # take the noise out
-    results = []
-    for repeats in (1, 2):
-        family = small(beta=1.0)
-        [(_, loss, _)] = family.losses(images.repeat(repeats, 1, 1, 1), labels.repeat(repeats))
-        loss.backward()
-        results.append((loss.detach(), [p.grad for p in family.networks.parameters()]))
-    torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
-
-
-def test_codes_are_means_or_draws(images: torch.Tensor) -> None:
-    family = small()
-    mean = family.encode(images)
-    assert mean.shape == (8, family.latent_dim) == (8, 5)
-    assert torch.equal(mean, family.encode(images))
-    assert not torch.equal(mean, family.encode(images, draw=True))
-    torch.manual_seed(0)
-    draws = family.encode(images.repeat(2000, 1, 1, 1), draw=True).reshape(2000, 8, 5)
-    torch.testing.assert_close(draws.mean(0), mean, atol=0.2, rtol=0)
-
-
-def test_the_posterior_is_the_gaussian_that_draws_come_from(images: torch.Tensor) -> None:
+def test_codes_are_means_or_draws_of_the_posterior(images: Tensor) -> None:
     family = small()
     mu, log_var = family.posterior(images)
     assert mu.shape == log_var.shape == (8, 5)
@@ -90,6 +64,7 @@ def test_the_posterior_is_the_gaussian_that_draws_come_from(images: torch.Tensor
     assert torch.equal(mu, family.encode(images))
     torch.manual_seed(0)
     draws = family.encode(images.repeat(2000, 1, 1, 1), draw=True).reshape(2000, 8, 5)
+    torch.testing.assert_close(draws.mean(0), mu, atol=0.2, rtol=0)
     torch.testing.assert_close(draws.var(0), log_var.exp(), rtol=0.25, atol=0)
 
 
@@ -99,22 +74,13 @@ def test_decoding_is_certain_and_ends_in_0_to_1(output: str) -> None:
     z = 10 * torch.randn(4, 5)
     images = family.decode(z)
     assert images.shape == (4, 1, 28, 28)
-    assert images.min() >= 0
-    assert images.max() <= 1
     assert torch.equal(images, family.decode(z))
     logits = family.networks["autoencoder"].decoder(z)  # type: ignore[operator]
     expected = logits.sigmoid() if output == "sigmoid" else (logits.tanh() + 1) / 2
     torch.testing.assert_close(images, expected.detach(), atol=1e-6, rtol=1e-5)
 
 
-def test_samples_are_decoded_draws_from_the_prior() -> None:
-    family = small()
-    images = family.sample(6, generator=torch.Generator().manual_seed(3))
-    z = torch.randn(6, 5, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(images, family.decode(z))
-
-
-def test_a_conditional_model_needs_labels_and_uses_them(images: torch.Tensor, labels: torch.Tensor) -> None:
+def test_a_conditional_model_needs_labels_and_uses_them(images: Tensor, labels: Tensor) -> None:
     family, state = small(num_classes=10), torch.get_rng_state()
     z = torch.zeros(8, 5)
     for refuse in (family.encode, family.posterior, family.nats):
@@ -137,9 +103,7 @@ def test_a_conditional_model_needs_labels_and_uses_them(images: torch.Tensor, la
     ],
     ids=["mlp", "conv", "gaussian"],
 )
-def test_it_learns_the_images_it_is_shown(
-    settings: dict[str, Any], images: torch.Tensor, labels: torch.Tensor
-) -> None:
+def test_it_learns_the_images_it_is_shown(settings: dict[str, Any], images: Tensor, labels: Tensor) -> None:
     family = small(**settings)
     optimiser = torch.optim.Adam(family.networks.parameters(), lr=3e-3)
 
@@ -157,11 +121,7 @@ def test_it_learns_the_images_it_is_shown(
 
 def test_defaults_are_the_reference_design() -> None:
     config = VAEConfig()
-    assert isinstance(config.network, MLPAutoencoderConfig)
-    assert (config.network.hidden_dim, config.latent_dim) == (1024, 80)
     assert (config.output, config.reconstruction, config.beta) == ("sigmoid", "l2", 5e-5)
-    assert not config.binarise
-    assert (config.beta_warmup_batches, config.free_bits, config.prior_components) == (0, 0, None)
     shapes = [tuple(p.shape) for p in VAE(config).networks.parameters() if p.ndim == 2]
     assert shapes == [(1024, 784), (160, 1024), (1024, 80), (784, 1024)]
 
@@ -169,15 +129,9 @@ def test_defaults_are_the_reference_design() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"output": "tanh", "reconstruction": "bce"}, "reconstruction 'bce' needs output 'sigmoid'"),
-        ({"binarise": True}, "binarise needs reconstruction 'bce'"),
-        ({"prior": "fitted"}, "prior 'fitted' needs prior_components"),
-        ({"prior_components": 0}, "greater than or equal to 1"),
-        ({"free_bits": -0.1}, "greater than or equal to 0"),
-        ({"network": {"kind": "conv", "channels": [4]}}, "channels"),
-        ({"network": {"kind": "conv", "channels": [4, 0]}}, "greater than or equal to 1"),
-        ({"network": {"kind": "transformer"}}, "'mlp', 'conv'"),
-        ({"hidden_dim": 16}, "hidden_dim"),
+        ({"output": "tanh", "reconstruction": "bce"}, "reconstruction .* output"),
+        ({"binarise": True}, "binarise .* reconstruction"),
+        ({"prior": "fitted"}, "prior .* prior_components"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], message: str) -> None:
@@ -185,48 +139,19 @@ def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], 
         VAEConfig(**settings)
 
 
-def test_wrong_labels_are_refused(labels: torch.Tensor) -> None:
-    for prior_components in (None, 2):
-        family = small(prior_components=prior_components)
-        with pytest.raises(GenlabError, match="unconditional"):
-            family.sample(8, labels=labels)
-        with pytest.raises(GenlabError, match="unconditional"):
-            family.decode(torch.zeros(8, 5), labels)
-        conditional = small(prior_components=prior_components, num_classes=3)
-        with pytest.raises(GenlabError, match=r"0\.\.2, got 3"):
-            conditional.sample(8, labels=labels)
-        with pytest.raises(GenlabError, match=r"shape \(2,\)"):
-            conditional.sample(2, labels=labels)
-
-
-def test_it_speaks_the_protocols() -> None:
-    family = small()
-    assert isinstance(family, Decodes)
-    assert isinstance(family, HasFinish)
-    assert isinstance(family, HasLikelihood)
-
-
 # --- every kind -------------------------------------------------------------------------------
-
-
-PAIRS = [
-    (reconstruction, output)
-    for reconstruction in get_args(Reconstruction)
-    for output in get_args(Output)
-    if (reconstruction, output) != ("bce", "tanh")
-]
 
 
 @pytest.mark.parametrize("num_classes", [None, 10])
 @pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
-@pytest.mark.parametrize(("reconstruction", "output"), PAIRS)
+@pytest.mark.parametrize(("reconstruction", "output"), KINDS)
 def test_every_kind_has_a_finite_loss_and_gradients_everywhere(
-    reconstruction: str,
-    output: str,
+    reconstruction: Reconstruction,
+    output: Output,
     network: dict[str, Any],
     num_classes: int | None,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Tensor,
+    labels: Tensor,
 ) -> None:
     family = small(
         network=network,
@@ -238,24 +163,20 @@ def test_every_kind_has_a_finite_loss_and_gradients_everywhere(
         beta_warmup_batches=2,
         prior_components=2,
     )
+    watched = Watched(family)
     [(_, loss, logged)] = family.losses(images, labels)
+    told = (watched.logits[0], watched.seen[0], reconstruction, output, autoencoder_of(family).log_variance)
+    torch.testing.assert_close(logged["reconstruction"], reconstruction_loss(*told).detach())
     assert loss.isfinite()
-    assert loss.shape == ()
     assert all(part.isfinite() and not part.requires_grad for part in logged.values())
     loss.backward()
     for name, parameter in family.networks.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.any(), name
-    learns = reconstruction == "gaussian"
-    assert any("log_variance" in name for name, _ in family.networks.named_parameters()) == learns
     made = family.sample(6, generator=seeded())
     assert made.shape == (6, 1, 28, 28)
-    assert made.dtype == torch.float32
-    assert made.min() >= 0
-    assert made.max() <= 1
-    assert torch.equal(made, family.sample(6, generator=seeded()))
-    assert not torch.equal(made, family.sample(6, generator=seeded(1)))
+    assert 0 <= made.min() <= made.max() <= 1
     given = None if num_classes is None else labels
     for k in (1, 3):
         nats = family.nats(images, given, k=k, generator=seeded())
@@ -279,29 +200,12 @@ def test_the_state_says_all_about_a_model(network: dict[str, Any], dataset: Data
     assert torch.equal(*nats)
 
 
-# --- free bits and the warm-up ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("free_bits", [0.0, 0.01, 0.1, 5.0])
-def test_each_dimension_has_its_bits_for_free(
-    free_bits: float, images: torch.Tensor, labels: torch.Tensor
-) -> None:
-    family = small(beta=100.0, free_bits=free_bits)
-    [(_, loss, logged)] = family.losses(images, labels)
-    mu, log_var = family.posterior(images)
-    each = reference_kl(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).mean(0)
-    torch.testing.assert_close(logged["kl"], each.sum())  # logged is the true one
-    expected = logged["reconstruction"] + 100 * sum(max(kl, free_bits) for kl in each.tolist())
-    torch.testing.assert_close(loss.detach(), expected)
-    loss.backward()
-    [weight] = [p for p in autoencoder_of(family).encoder.parameters() if p.shape == (10,)]
-    assert weight.grad is not None
-    assert weight.grad.any()  # by way of the reconstruction at least
+# --- the warm-up ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batches", [1, 2, 5])
 def test_beta_is_reached_after_the_given_number_of_batches(
-    batches: int, images: torch.Tensor, labels: torch.Tensor
+    batches: int, images: Tensor, labels: Tensor
 ) -> None:
     family = small(beta=2000.0, beta_warmup_batches=batches)
 
@@ -317,11 +221,9 @@ def test_beta_is_reached_after_the_given_number_of_batches(
         assert beta() == expected
         family.networks.eval()
         assert [beta(), beta()] == [expected, expected]  # validation counts nothing
-    seen = family.networks.state_dict()["autoencoder.batches_seen"]
-    assert seen == batches + 3
 
 
-def test_the_warm_up_goes_on_where_a_checkpoint_left_it(images: torch.Tensor, labels: torch.Tensor) -> None:
+def test_the_warm_up_goes_on_where_a_checkpoint_left_it(images: Tensor, labels: Tensor) -> None:
     first, second = (small(beta=2000.0, beta_warmup_batches=10) for _ in range(2))
     for _ in range(6):
         list(first.losses(images, labels))
@@ -335,43 +237,20 @@ def test_the_warm_up_goes_on_where_a_checkpoint_left_it(images: torch.Tensor, la
 # --- black and white --------------------------------------------------------------------------
 
 
-class Watched:
-    """What a model's encoder is shown and its decoder answers."""
-
-    def __init__(self, family: VAE) -> None:
-        self.seen: list[torch.Tensor] = []
-        self.logits: list[torch.Tensor] = []
-        autoencoder = autoencoder_of(family)
-        autoencoder.encoder.register_forward_hook(lambda _module, given, _: self.seen.append(given[0]))
-        autoencoder.decoder.register_forward_hook(lambda _module, _given, out: self.logits.append(out))
-
-
 def test_images_are_made_black_and_white_anew_with_their_grey_levels_as_means(
-    images: torch.Tensor, labels: torch.Tensor
+    images: Tensor, labels: Tensor
 ) -> None:
     family = small(reconstruction="bce", binarise=True)
     watched = Watched(family)
     grey = images.repeat(500, 1, 1, 1)
     for _ in range(2):
-        [(_, _, logged)] = family.losses(grey, labels.repeat(500))
+        list(family.losses(grey, labels.repeat(500)))
     first, second = watched.seen
     assert set(first.unique().tolist()) == {-1.0, 1.0}
     assert not torch.equal(first, second)
     mean = to_unit(first).reshape(500, *images.shape).mean(0)
     spread = (to_unit(images) * (1 - to_unit(images)) / 500).sqrt()
     assert ((mean - to_unit(images)).abs() <= 5 * spread + 1e-6).all()  # a black pixel is always black
-    # The reconstruction is compared with what the encoder saw, not with the grey levels.
-    torch.testing.assert_close(
-        logged["reconstruction"], reconstruction_loss(watched.logits[1], second, "bce").detach()
-    )
-
-
-def test_without_binarise_images_are_seen_as_they_are(images: torch.Tensor, labels: torch.Tensor) -> None:
-    family = small(reconstruction="bce")
-    watched = Watched(family)
-    list(family.losses(images, labels))
-    family.nats(images)
-    assert all(torch.equal(seen, images) for seen in watched.seen)
 
 
 # --- the fitted prior -------------------------------------------------------------------------
@@ -385,7 +264,7 @@ def certain(family: VAE) -> VAE:
     return family
 
 
-def covariance_of(prior: MixturePrior, index: int = 0) -> torch.Tensor:
+def covariance_of(prior: MixturePrior, index: int = 0) -> Tensor:
     return prior.factors[index, 0] @ prior.factors[index, 0].T
 
 
@@ -434,28 +313,33 @@ def test_finish_fits_nothing_unasked(dataset: Dataset) -> None:
 def test_each_class_has_a_prior_of_its_own(dataset: Dataset) -> None:
     family = certain(small(prior_components=3, num_classes=10))
     family.finish(dataset)
-    prior = fitted_of(family)
     codes = family.encode(to_signed(dataset.images), dataset.labels)
     for index in range(10):
         own = codes[dataset.labels == index].mean(0)
-        torch.testing.assert_close(prior.means[index, 0], own, atol=1e-4, rtol=0)
-    labels = torch.arange(10)
-    made = family.sample(10, labels=labels, generator=seeded())
-    z = prior.sample(10, labels=labels, generator=seeded())
-    assert torch.equal(made, family.decode(z, labels))
+        torch.testing.assert_close(fitted_of(family).means[index, 0], own, atol=1e-4, rtol=0)
 
 
-def test_samples_come_from_the_prior_that_is_asked_for(dataset: Dataset) -> None:
-    for configured, without_a_word in ((None, "fitted"), ("fitted", "fitted"), ("standard", "standard")):
-        family = small(prior_components=1, prior=configured)
-        family.finish(dataset)
-        fitted = family.decode(fitted_of(family).sample(6, generator=seeded(3)))
-        standard = family.decode(torch.randn(6, 5, generator=seeded(3)))
-        assert torch.equal(family.sample(6, generator=seeded(3), prior="fitted"), fitted)
-        assert torch.equal(family.sample(6, generator=seeded(3), prior="standard"), standard)
-        expected = {"fitted": fitted, "standard": standard}[without_a_word]
-        assert torch.equal(family.sample(6, generator=seeded(3)), expected)
-        assert not torch.equal(fitted, standard)
+@pytest.mark.parametrize("configured", [None, "fitted", "standard"])
+def test_codes_and_samples_come_from_the_prior_that_is_asked_for(
+    configured: str | None, dataset: Dataset
+) -> None:
+    family = small(num_classes=10, prior_components=1, prior=configured)
+    family.finish(dataset)
+    labels = torch.tensor([1, 2, 3])
+    expected = {
+        "fitted": fitted_of(family).sample(3, labels=labels, generator=seeded(3)),
+        "standard": torch.randn(3, 5, generator=seeded(3)),
+    }
+    assert not torch.equal(*expected.values())
+    asked: tuple[Prior | None, ...] = (None, "fitted", "standard")
+    for prior in asked:
+        z = family.draw_codes(3, labels=labels, generator=seeded(3), prior=prior)
+        assert torch.equal(z, expected[prior or configured or "fitted"])
+        images = family.sample(3, labels=labels, generator=seeded(3), prior=prior)
+        assert torch.equal(images, family.decode(z, labels))
+    assert family.draw_codes(3, prior="standard").shape == (3, 5)  # N(0, I) knows no classes
+    with pytest.raises(GenlabError, match="draw_codes needs labels"):
+        family.draw_codes(3, prior="fitted")
 
 
 def test_a_prior_that_was_not_fitted_is_refused_and_one_fitted_later_used(dataset: Dataset) -> None:
@@ -473,7 +357,7 @@ def test_a_prior_that_was_not_fitted_is_refused_and_one_fitted_later_used(datase
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_nats_are_with_the_prior_that_is_asked_for(k: int, dataset: Dataset, images: torch.Tensor) -> None:
+def test_nats_are_with_the_prior_that_is_asked_for(k: int, dataset: Dataset, images: Tensor) -> None:
     plain, family = small(beta=1.0), small(beta=1.0, prior_components=1)
     with pytest.raises(GenlabError, match="no fitted prior"):
         plain.nats(images, k=k, prior="fitted")
@@ -485,34 +369,17 @@ def test_nats_are_with_the_prior_that_is_asked_for(k: int, dataset: Dataset, ima
     assert not torch.allclose(fitted, standard)
 
 
-def test_a_fitted_prior_tightens_the_bound(dataset: Dataset) -> None:
-    """The codes are where it says that they are: fewer nats than with N(0, I), by the KL that is saved."""
-    family = certain(small(prior_components=1, beta=1.0))
-    *_, bias = autoencoder_of(family).encoder.parameters()
-    with torch.no_grad():
-        bias[:5] += 3  # far from N(0, I)
-        bias[5:] = -2
-    images = to_signed(dataset.images)
-    before = family.nats(images, k=50, generator=seeded()).mean()
-    family.finish(dataset)
-    assert family.nats(images, k=50, generator=seeded()).mean() < before - 5
-
-
 @pytest.mark.parametrize("prior_components", [None, 2])
 @pytest.mark.parametrize("num_classes", [None, 10])
-@pytest.mark.parametrize("network", [MLP, CONV], ids=["mlp", "conv"])
 def test_nats_of_images_together_are_those_of_each_by_itself(
-    network: dict[str, Any],
     num_classes: int | None,
     prior_components: int | None,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Tensor,
+    labels: Tensor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """16 codes at a time, of one image: the same draws, as 16 numbers and more are drawn alike."""
-    family = small(
-        network=network, num_classes=num_classes, prior_components=prior_components, latent_dim=4, beta=0.1
-    )
+    family = small(num_classes=num_classes, prior_components=prior_components, latent_dim=4, beta=0.1)
     if prior_components is not None:
         for buffer in (fitted_of(family).means, fitted_of(family).factors):
             buffer.add_(torch.randn(buffer.shape, generator=seeded()).tril() / 3)  # each class its own
@@ -528,21 +395,19 @@ def test_what_is_no_image_code_or_number_is_refused_in_one_line() -> None:
     calls: list[tuple[Callable[[], object], str]] = [
         (lambda: family.encode(image.to(torch.uint8)), "images .* floats .*torch.uint8"),
         (lambda: family.encode(image[0]), r"images .*\(N, 1, 28, 28\), got \(1, 28, 28\)"),
-        (lambda: family.encode(image.tolist()), "images .*list"),  # type: ignore[arg-type]
         (lambda: family.nats(image[:0]), r"images .*\(0, 1, 28, 28\)"),
         (lambda: family.nats(image + 2), "images .* finite"),
-        (lambda: family.nats(image * torch.nan), "images .* finite"),
         (lambda: family.nats(image, k=1.5), "k .*whole number"),  # type: ignore[arg-type]
         (lambda: family.nats(image, k=0), "k .*at least 1"),
         (lambda: family.decode(torch.zeros(4, 6)), r"codes .*\(N, 5\), got \(4, 6\)"),
-        (lambda: family.decode(torch.zeros(5)), r"codes .*\(5,\)"),
-        (lambda: family.decode(torch.zeros(0, 5)), r"codes .*\(0, 5\)"),
         (lambda: family.decode(torch.full((2, 5), torch.nan)), "codes .*finite"),
         (lambda: family.decode([[0.0] * 5]), "codes .*list"),  # type: ignore[arg-type]
+        (lambda: family.decode(torch.zeros(2, 5), torch.tensor([1, 2])), "unconditional"),
         (lambda: family.sample(-1), "n .*at least 1"),
         (lambda: family.sample(2.5), "n .*whole number"),  # type: ignore[arg-type]
+        (lambda: family.sample(1, prior="fited"), "prior 'fited'.*fitted"),  # type: ignore[arg-type]
+        (lambda: family.draw_codes(0), "n .*at least 1"),
         (lambda: conditional.encode(image, torch.tensor([1, 10])), r"labels .*0\.\.9, got 10"),
-        (lambda: conditional.encode(image, torch.tensor([1])), r"labels .*\(2,\)"),
         (lambda: family.fit_prior(image, 3), "data set"),  # type: ignore[arg-type]
         (lambda: family.fit_prior(load_dataset("digits"), 0), "components .*at least 1"),
     ]
@@ -550,12 +415,6 @@ def test_what_is_no_image_code_or_number_is_refused_in_one_line() -> None:
         with pytest.raises(GenlabError, match=f"^.*{words}.*$"):
             call()
     assert family.decode(torch.zeros(2, 5, dtype=torch.float64)).dtype == torch.float32
-
-
-def test_an_unknown_prior_is_refused_with_the_near_one() -> None:
-    family = small()
-    with pytest.raises(GenlabError, match="unknown prior 'fited': did you mean 'fitted'"):
-        family.sample(1, prior="fited")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("network", [MLP, CONV])
@@ -566,24 +425,6 @@ def test_a_blend_of_one_class_is_that_class_and_a_blend_of_two_is_neither(networ
     torch.testing.assert_close(family.decode(z, whole), family.decode(z, ids))
     half = family.decode(z, torch.tensor([[0.5, 0, 0.5], [0.5, 0, 0.5]]))
     assert not torch.allclose(half, family.decode(z, ids))
-    with pytest.raises(GenlabError, match="sum 1"):
-        family.decode(z, 2 * whole)
-
-
-def test_codes_are_drawn_as_sample_decodes_them(dataset: Dataset) -> None:
-    family = small(num_classes=10, prior_components=1)
-    family.finish(dataset)
-    labels = torch.tensor([1, 2, 3])
-    for prior in (None, "fitted", "standard"):
-        z = family.draw_codes(3, labels=labels, generator=seeded(3), prior=prior)
-        images = family.sample(3, labels=labels, generator=seeded(3), prior=prior)
-        assert torch.equal(images, family.decode(z, labels))
-    assert torch.equal(z, torch.randn(3, 5, generator=seeded(3)))
-    assert family.draw_codes(3, prior="standard").shape == (3, 5)  # N(0, I) knows no classes
-    with pytest.raises(GenlabError, match="draw_codes needs labels"):
-        family.draw_codes(3)
-    with pytest.raises(GenlabError, match="n should be at least 1"):
-        family.draw_codes(0)
 
 
 def test_the_prior_is_a_dial_where_there_are_two(dataset: Dataset) -> None:
