@@ -52,7 +52,7 @@ def test_the_same_draws_in_parts_or_in_one_go(at_once: int, monkeypatch: pytest.
         return log_terms(z, rows)
 
     whole = rough(64)
-    monkeypatch.setattr(bound, "AT_ONCE", at_once)
+    monkeypatch.setattr(bound, "CODES_AT_ONCE", at_once)
     torch.testing.assert_close(rough(64, watched), whole)
     assert max(sizes) <= at_once
     assert sum(sizes) == 4 * 64
