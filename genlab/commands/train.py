@@ -27,7 +27,7 @@ from genlab.runs.folder import (
     read_summary,
     refuse_existing,
 )
-from genlab.runs.session import train_session, writes
+from genlab.runs.record import train_session, writes
 from genlab.training.batches import check_shares
 from genlab.training.loop import Step, check_labels
 from genlab.training.state import TrainingState

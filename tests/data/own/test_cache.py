@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from genlab.data import Dataset, load_dataset
-from genlab.data.own.folder import read
+from genlab.data.own.folder import Parts, read
 from genlab.errors import GenlabError
 
 
@@ -28,9 +28,9 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders whose pictures were opened."""
     seen: list[Path] = []
 
-    def noted(layout: object) -> object:
-        seen.append(layout.path)  # type: ignore[attr-defined]
-        return read(layout)  # type: ignore[arg-type]
+    def noted(path: Path, parts: Parts) -> object:
+        seen.append(path)
+        return read(path, parts)
 
     monkeypatch.setattr("genlab.data.own.folder.read", noted)
     return seen

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from genlab.data import load_dataset
-from genlab.data.own.folder import find, read
+from genlab.data.own.folder import find, read, stamp
 from genlab.data.own.splits import is_test, mixed, number
 
 Refused = Callable[[object], str]
@@ -68,8 +68,7 @@ def test_a_split_of_ones_own(shapes: Path, tmp_path: Path) -> None:
 
 
 def test_the_order_is_mixed_and_always_the_same(shapes: Path) -> None:
-    layout = find(shapes)
-    first, again = read(layout)["train"], read(layout)["train"]
+    first, again = (read(shapes, find(shapes))["train"] for _ in range(2))
     assert first.labels.tolist() == again.labels.tolist()
     assert first.labels.tolist() != sorted(first.labels.tolist())
     images = torch.arange(1000).reshape(1000, 1, 1)
@@ -134,16 +133,16 @@ def test_links_are_followed(shapes: Path, tmp_path: Path) -> None:
 
 
 def test_the_stamp_changes_with_the_pictures(shapes: Path) -> None:
-    stamps = [find(shapes).stamp(), find(shapes).stamp()]
+    stamps = [stamp(shapes, find(shapes)), stamp(shapes, find(shapes))]
+    for change in (
+        lambda: (shapes / "circle" / "0.png").rename(shapes / "circle" / "00.png"),
+        lambda: os.utime(shapes / "circle" / "1.png", ns=(1, 1)),
+        lambda: (shapes / "circle" / "1.png").rename(shapes / "square" / "9.png"),
+        lambda: (shapes / "circle").rename(shapes / "disc"),
+    ):
+        change()
+        stamps.append(stamp(shapes, find(shapes)))
     assert stamps[0] == stamps[1]
-    (shapes / "circle" / "0.png").rename(shapes / "circle" / "00.png")
-    stamps.append(find(shapes).stamp())
-    os.utime(shapes / "circle" / "1.png", ns=(1, 1))
-    stamps.append(find(shapes).stamp())
-    (shapes / "circle" / "1.png").rename(shapes / "square" / "9.png")
-    stamps.append(find(shapes).stamp())
-    (shapes / "circle").rename(shapes / "disc")
-    stamps.append(find(shapes).stamp())
     assert len(set(stamps)) == len(stamps) - 1
 
 
@@ -235,7 +234,6 @@ def test_no_permission(shapes: Path, refused: Refused, monkeypatch: pytest.Monke
 
 
 def test_numbered_labels_keep_their_order() -> None:
-    names, train, test = number(torch.tensor([7, -1, 30, 7]), torch.tensor([30, 9]))
+    names, numbered = number([torch.tensor([7, -1, 30, 7]), torch.tensor([30, 9])])
     assert names == ["-1", "7", "9", "30"]
-    assert (train.tolist(), test.tolist()) == ([1, 0, 3, 1], [3, 2])
-    assert number(torch.tensor([5]))[0] == ["5"]
+    assert [part.tolist() for part in numbered] == [[1, 0, 3, 1], [3, 2]]
