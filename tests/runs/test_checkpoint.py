@@ -29,28 +29,19 @@ from genlab.training.state import TrainingState
 from genlab.zoo import build, load_config
 
 CONFIG = TrainConfig(batch_size=8, ema_decay=0.9)
-
-
 DCGAN = {"kind": "dcgan", "channels": [3, 4]}
 SMALL: dict[str, object] = {"model.network.hidden_dim": 8}
 GANS: dict[str, dict[str, object]] = {
     "mlp": SMALL,
     "spectral norm": {**SMALL, "model.spectral_norm": True, "model.num_classes": 10},
-    "conv, spectral norm": {
-        "model.network": DCGAN,
-        "model.spectral_norm": True,
-        "model.loss": "relativistic",
-    },
+    "conv, spectral norm": {"model.network": DCGAN, "model.spectral_norm": True},
     "batch norm": {"model.network": {**DCGAN, "discriminator_norm": "batch"}},
 }
 
 
-def state_after(
-    steps: int, dataset: Dataset, config: TrainConfig = CONFIG, model: dict[str, object] = SMALL
-) -> TrainingState:
-    family = build(load_config("gan", model))
-    state = TrainingState(family, config)
-    for step in train(family, dataset, config, state=state):
+def state_after(steps: int, dataset: Dataset, model: dict[str, object] = SMALL) -> TrainingState:
+    state = TrainingState(build(load_config("gan", model)), CONFIG)
+    for step in train(state.family, dataset, CONFIG, state=state):
         if step.step == steps:
             break
     return state

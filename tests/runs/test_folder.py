@@ -146,16 +146,7 @@ def test_rewinding_cuts_what_came_after_the_checkpoint(folder: RunFolder) -> Non
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "{",
-        "5",
-        "[1, 2]",
-        '{"step": 1}',
-        "null",
-        f"{'[' * 9999}",
-        f"{LINE}, 'kl': 'x'}}",
-        f"{LINE}, 'kl': true}}",
-    ],
+    ["{", "5", "[1, 2]", '{"step": 1}', "null", "[" * 9999, LINE + ', "kl": "x"}', LINE + ', "kl": true}'],
 )
 def test_a_damaged_line_is_named(line: str, folder: RunFolder) -> None:
     log(folder, STEPS)

@@ -45,10 +45,10 @@ def read(path: Path) -> dict[Split, Dataset]:
         )
     images = [_images(arrays[key], f"{path}: {key}") for key in keys[::2]]
     labels = [_labels(arrays[key], f"{path}: {key}") for key in keys[1::2]]
-    for i, one, other in zip(images, labels, range(0, 4, 2), strict=False):
-        if len(i) != len(one):
+    for images_key, labels_key, some, numbers in zip(keys[::2], keys[1::2], images, labels, strict=True):
+        if len(some) != len(numbers):
             raise GenlabError(
-                f"{path}: {keys[other]} has {len(i)} images and {keys[other + 1]} has {len(one)} labels: "
+                f"{path}: {images_key} has {len(some)} images and {labels_key} has {len(numbers)} labels: "
                 "there should be one label for each image"
             )
     if "class_names" in arrays:

@@ -73,7 +73,11 @@ def rename_class(shapes: Path) -> None:
     (shapes / "circle").rename(shapes / "disc")
 
 
-@pytest.mark.parametrize("change", [add, remove, rewrite, rename_class])
+def move_to_another_class(shapes: Path) -> None:
+    (shapes / "circle" / "0.png").rename(shapes / "square" / "9.png")
+
+
+@pytest.mark.parametrize("change", [add, remove, rewrite, rename_class, move_to_another_class])
 def test_after_a_change_they_are_read_anew(
     change: Callable[[Path], None], shapes: Path, own: Path, readings: list[Path]
 ) -> None:

@@ -11,8 +11,6 @@ import torch
 from PIL import Image
 
 from genlab.data import load_dataset
-from genlab.data.own.folder import find, read, stamp
-from genlab.data.own.splits import is_test, mixed, number
 
 Refused = Callable[[object], str]
 
@@ -39,19 +37,11 @@ def test_every_fifth_picture_of_a_class_is_for_testing(shapes: Path) -> None:
     ]
     assert found[0] == ["4.png"] * 3  # 0, 1, 2, 3, 4: the fifth
     assert not files  # each picture is there once
+    assert train.labels[:6].unique().tolist() == [0, 1, 2]  # not sorted by class
     for data in (train, test):
         assert data.images.dtype == torch.uint8
         assert data.labels.dtype == torch.int64
         assert data.images.shape == (len(data), 1, 28, 28)
-
-
-def test_the_split_is_a_fifth_of_each_class_whatever_the_order() -> None:
-    labels = torch.randint(4, (1000,), generator=torch.Generator().manual_seed(0))
-    chosen = is_test(labels)
-    for label in range(4):
-        assert int(chosen[labels == label].sum()) == int((labels == label).sum()) // 5
-        assert chosen[labels == label].nonzero()[:3].flatten().tolist() == [4, 9, 14]
-    assert not is_test(torch.tensor([], dtype=torch.int64)).any()
 
 
 def test_a_split_of_ones_own(shapes: Path, tmp_path: Path) -> None:
@@ -65,16 +55,6 @@ def test_a_split_of_ones_own(shapes: Path, tmp_path: Path) -> None:
     [square] = test.images[test.labels == 1, 0]
     assert torch.equal(square, pixels_of(own / "test" / "square" / "2.png"))
     assert train.labels[:6].unique().tolist() == [0, 1, 2]  # not sorted by class
-
-
-def test_the_order_is_mixed_and_always_the_same(shapes: Path) -> None:
-    first, again = (read(shapes, find(shapes))["train"].labels.tolist() for _ in range(2))
-    assert first == again != sorted(first)
-    images = torch.arange(1000).reshape(1000, 1, 1)
-    a, b = mixed(images, torch.arange(1000))
-    assert torch.equal(a.flatten(), b)
-    assert torch.equal(b.sort().values, torch.arange(1000))
-    assert abs(float(b[:500].float().mean()) - 500) < 50
 
 
 def test_classes_called_train_and_test_among_others_are_classes(shapes: Path) -> None:
@@ -119,20 +99,6 @@ def test_a_path_is_understood_as_it_is_written(
     assert load_dataset(".").name == str(shapes)
     os.symlink(shapes, tmp_path / "link")
     assert load_dataset(tmp_path / "link").fingerprint == load_dataset(shapes).fingerprint
-
-
-def test_the_stamp_changes_with_the_pictures(shapes: Path) -> None:
-    stamps = [stamp(shapes, find(shapes)), stamp(shapes, find(shapes))]
-    for change in (
-        lambda: (shapes / "circle" / "0.png").rename(shapes / "circle" / "00.png"),
-        lambda: os.utime(shapes / "circle" / "1.png", ns=(1, 1)),
-        lambda: (shapes / "circle" / "1.png").rename(shapes / "square" / "9.png"),
-        lambda: (shapes / "circle").rename(shapes / "disc"),
-    ):
-        change()
-        stamps.append(stamp(shapes, find(shapes)))
-    assert stamps[0] == stamps[1]
-    assert len(set(stamps)) == len(stamps) - 1
 
 
 # --- what is refused --------------------------------------------------------------------------
@@ -215,9 +181,3 @@ def test_no_permission(shapes: Path, refused: Refused, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Path, "open", open_)
     assert refused(shapes).startswith(f"{forbidden} cannot be read (Permission denied)")
-
-
-def test_numbered_labels_keep_their_order() -> None:
-    names, numbered = number([torch.tensor([7, -1, 30, 7]), torch.tensor([30, 9])])
-    assert names == ["-1", "7", "9", "30"]
-    assert [part.tolist() for part in numbered] == [[1, 0, 3, 1], [3, 2]]

@@ -79,10 +79,13 @@ def test_other_sizes_are_resized_as_pictures_are(tmp_path: Path) -> None:
     assert data.fingerprint == load_dataset(tmp_path / "shapes").fingerprint
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.uint64, ">i2"])
-def test_labels_are_numbered_in_order_and_keep_their_values_as_names(dtype: Any, tmp_path: Path) -> None:
-    data = load_dataset(saved(tmp_path, images=IMAGES, labels=(LABELS * 7 + 3).astype(dtype)))
-    assert data.class_names == ("3", "10", "17")
+@pytest.mark.parametrize(("dtype", "first"), [(np.int8, -7), (np.uint8, 3), (np.uint64, 3), (">i2", -7)])
+def test_labels_are_numbered_in_order_and_keep_their_values_as_names(
+    dtype: Any, first: int, tmp_path: Path
+) -> None:
+    values = np.array([first, first + 7, first + 14])
+    data = load_dataset(saved(tmp_path, images=IMAGES, labels=values[LABELS].astype(dtype)))
+    assert data.class_names == tuple(map(str, values))
     assert data.labels.unique().tolist() == [0, 1, 2]
 
 
