@@ -19,8 +19,15 @@ from genlab.family import Family, count_parameters
 from genlab.progress import in_notebook
 from genlab.runs.checkpoint import newest, restore
 from genlab.runs.display import say, show_losses
-from genlab.runs.folder import CHECKPOINTS, CONFIG, RunFolder, read_metrics, read_summary, refuse_existing
-from genlab.runs.session import train_session, writes
+from genlab.runs.folder import (
+    CHECKPOINTS,
+    CONFIG,
+    RunFolder,
+    read_metrics,
+    read_summary,
+    refuse_existing,
+)
+from genlab.runs.record import train_session, writes
 from genlab.training.batches import check_shares
 from genlab.training.loop import Step, check_labels
 from genlab.training.state import TrainingState

@@ -1,7 +1,7 @@
 """Settings: typed, frozen, read from YAML, overridden by dotted names.
 
-This file knows how to read and check settings and holds those of the training loop. Each family
-declares its own beside its model; ``genlab.zoo`` puts the two halves together.
+This file knows how to read and check settings. Those of the training loop are declared beside it, those of
+each family beside its model; ``genlab.zoo`` puts the two halves together.
 """
 
 import json

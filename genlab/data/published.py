@@ -12,20 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from genlab.data.dataset import Dataset, Split
+from genlab.data.dataset import IMAGE_SHAPE, Dataset, Split
 from genlab.errors import GenlabError
 from genlab.files import project_dir
 
 DOWNLOAD_SECONDS = 300  # a class cannot wait longer; offline machines fail within seconds
-
-_FASHION_CLASSES = (
-    "t-shirt", "trouser", "pullover", "dress", "coat",
-    "sandal", "shirt", "sneaker", "bag", "ankle boot",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,8 @@ PUBLISHED: Mapping[str, Published] = {
     ),
     "fashion_mnist": Published(
         "FashionMNIST",
-        _FASHION_CLASSES,
+        ("t-shirt", "trouser", "pullover", "dress", "coat",
+         "sandal", "shirt", "sneaker", "bag", "ankle boot"),
         {
             "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
             "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -91,18 +85,16 @@ def load_published(name: str, split: Split, root: str | Path | None) -> Dataset:
     roots = search_roots(root)
     folder, how = _find(published, roots), "Found in"
     if folder is None:
-        folder, how = (
-            _download(name, roots[0] if root is not None else project_dir() / "data"),
-            "Downloaded to",
-        )
+        own_root = roots[0] if root is not None else roots[-1]  # a class's shared folder is only read
+        folder, how = _download(published, own_root), "Downloaded to"
     prefix = {"train": "train", "test": "t10k"}[split]
-    images = _read_idx(folder, f"{prefix}-images-idx3-ubyte", published.sha256)
-    labels = _read_idx(folder, f"{prefix}-labels-idx1-ubyte", published.sha256)
+    images = _verified_bytes(folder, f"{prefix}-images-idx3-ubyte", published.sha256)
+    labels = _verified_bytes(folder, f"{prefix}-labels-idx1-ubyte", published.sha256)
     return Dataset(
         name=name,
         split=split,
-        images=images.unsqueeze(1),
-        labels=labels.long(),
+        images=torch.frombuffer(images, dtype=torch.uint8, offset=16).reshape(-1, *IMAGE_SHAPE),
+        labels=torch.frombuffer(labels, dtype=torch.uint8, offset=8).long(),
         class_names=published.class_names,
         source=f"{how} {folder}, verified by SHA-256.",
     )
@@ -110,21 +102,14 @@ def load_published(name: str, split: Split, root: str | Path | None) -> Dataset:
 
 def search_roots(root: str | Path | None = None) -> list[Path]:
     """The folders in which data sets are looked for, in order; those that a person named must exist."""
-    roots = []
-    if root is not None:
-        roots.append(_existing(Path(root), "the data root"))
-    if os.environ.get("GENLAB_DATA"):
-        roots.append(_existing(Path(os.environ["GENLAB_DATA"]), "$GENLAB_DATA"))
-    return [*roots, project_dir() / "data"]
-
-
-def _existing(folder: Path, said_by: str) -> Path:
-    folder = folder.expanduser()
-    if not folder.is_dir():
-        raise GenlabError(
-            f"{said_by} names the folder {folder}, which does not exist: correct it or leave it out"
-        )
-    return folder
+    named = {"the data root": root, "$GENLAB_DATA": os.environ.get("GENLAB_DATA") or None}
+    roots = {said_by: Path(folder).expanduser() for said_by, folder in named.items() if folder is not None}
+    for said_by, folder in roots.items():
+        if not folder.is_dir():
+            raise GenlabError(
+                f"{said_by} names the folder {folder}, which does not exist: correct it or leave it out"
+            )
+    return [*roots.values(), project_dir() / "data"]
 
 
 def _find(published: Published, roots: list[Path]) -> Path | None:
@@ -136,11 +121,8 @@ def _find(published: Published, roots: list[Path]) -> Path | None:
     return None
 
 
-def _read_idx(folder: Path, file: str, sha256: Mapping[str, str]) -> Tensor:
-    """One IDX file as a uint8 tensor, after its bytes are proved to be the published ones.
-
-    The hash decides alone: what passes it is a well-formed file, so the header needs no checks.
-    """
+def _verified_bytes(folder: Path, file: str, sha256: Mapping[str, str]) -> bytearray:
+    """What one file holds once unzipped, proved to be what was published: its header needs no reading."""
     path = next((p for p in (folder / file, folder / f"{file}.gz") if p.is_file()), None)
     remedy = f"copy the file again, or delete the folder {folder} and load again to download it afresh"
     if path is None:
@@ -158,19 +140,15 @@ def _read_idx(folder: Path, file: str, sha256: Mapping[str, str]) -> Tensor:
             f"{path} is not the published file ({len(content):,} bytes, SHA-256 differs), "
             f"so it is truncated or altered: {remedy}"
         )
-    dimensions = content[3]  # magic number: 0, 0, type 8 (unsigned byte), number of dimensions
-    start = 4 + 4 * dimensions
-    shape = np.frombuffer(content[4:start], dtype=">i4")
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy())
+    return bytearray(content)
 
 
-def _download(name: str, root: Path) -> Path:
+def _download(published: Published, root: Path) -> Path:
     """Fetch all four files into ``root`` through torchvision and return the folder they lie in.
 
     They are fetched aside and moved into place whole, so that an interrupted download leaves
     nothing that a later load would have to distrust.
     """
-    published = PUBLISHED[name]
     folder = root / published.torchvision_class / "raw"
     try:
         root.mkdir(parents=True, exist_ok=True)

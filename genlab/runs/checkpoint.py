@@ -14,7 +14,7 @@ over for the one before, and that is said. Nothing is ever unpickled.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,14 +80,19 @@ def save_checkpoint(
         TrainingDiverged: a weight is not finite: the state is not worth keeping.
         GenlabError: the disk is full or read-only. The earlier checkpoints are as they were.
     """
-    _refuse_broken_weights(state)
+    broken = [name for name, t in state.family.networks.state_dict().items() if not t.isfinite().all()]
+    if broken:
+        raise TrainingDiverged(
+            f"{broken[0]} is no longer finite after step {state.step}, which is not saved: "
+            "lower train.lr or set train.clip_grad_norm"
+        )
     path = folder / f"{PREFIX}{state.step:08d}"
     aside = folder / f".{path.name}.part"
     with writing(path, "the earlier ones are whole, make room and use genlab resume"):
         shutil.rmtree(aside, ignore_errors=True)
         folder.mkdir(exist_ok=True)  # the run's own folder must be there
         aside.mkdir()
-        for name, content in _contents(state, monitored):
+        for name, content in _contents(state, monitored).items():
             write_through(aside / name, content)
         rename_folder(aside, path)
         _prune(folder, keep)
@@ -146,8 +151,7 @@ def read_checkpoint(folder: Path, step: int) -> Checkpoint:
     if record["step"] != step:
         raise DamagedFile(f"{path} is really of step {record['step']}: give it its name back")
     tensors = {name: read_tensors(path / name, sha256) for name, sha256 in record["sha256"].items()}
-    monitored = record["monitored"] and (record["monitored"][0], record["monitored"][1])
-    return Checkpoint(step, monitored, record, tensors)
+    return Checkpoint(step, record["monitored"] and tuple(record["monitored"]), record, tensors)
 
 
 def restore(checkpoint: Checkpoint, state: TrainingState) -> None:
@@ -195,12 +199,9 @@ def weights_only(checkpoint: Checkpoint, *, half: bool) -> Iterator[tuple[str, b
         lost = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
         if lost:
             raise GenlabError(f"{lost[0]} does not fit into half precision: export it in full")
-    content = tensors_to_bytes(tensors)
     record = {key: checkpoint.record[key] for key in ("format", "step", "seconds", "processes")}
     record["monitored"] = None  # it is the newest; whether it was the best is not known any more
-    record["sha256"] = {name: hashlib.sha256(content).hexdigest()}
-    yield name, content
-    yield STATE, json.dumps({"hash": _hash(record), "record": record}).encode()
+    yield from _with_record({name: tensors_to_bytes(tensors)}, record).items()
 
 
 def load_weights(networks: nn.Module, tensors: dict[str, Tensor]) -> None:
@@ -218,18 +219,18 @@ def load_weights(networks: nn.Module, tensors: dict[str, Tensor]) -> None:
         ) from None
 
 
-def _contents(state: TrainingState, monitored: tuple[str, float] | None) -> Iterator[tuple[str, bytes]]:
-    """Each file of a checkpoint: its name and what is in it, ``state.json`` last."""
+def _contents(state: TrainingState, monitored: tuple[str, float] | None) -> dict[str, bytes]:
+    """Each file of a checkpoint, by name: what is in it."""
     training = {f"random/{i}": tensor for i, tensor in enumerate(state.random or [])}
-    for name, optimiser in state.optimisers.items():
-        training |= _optimiser_tensors(optimiser.optimizer, f"{name}.")
+    for name, optimiser in state.optimisers.items():  # generator.3.exp_avg: Adam's moments of a parameter
+        for i, moments in optimiser.state_dict()["state"].items():
+            training |= {f"{name}.{i}.{key}": value for key, value in moments.items()}
     files = {
         NETWORKS: tensors_to_bytes(state.family.networks.state_dict()),
         TRAINING: tensors_to_bytes(training),
     }
     if state.ema is not None:
         files[AVERAGED] = tensors_to_bytes(state.ema.averaged.module.state_dict())
-    yield from files.items()
     record = {
         "format": FORMAT,
         "step": state.step,
@@ -239,15 +240,14 @@ def _contents(state: TrainingState, monitored: tuple[str, float] | None) -> Iter
         "ema_updates": None if state.ema is None else state.ema.num_updates,
         "scaler": None if state.accelerator.scaler is None else state.accelerator.scaler.state_dict(),
         "random": python_random_state(),
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
-    yield STATE, json.dumps({"hash": _hash(record), "record": record}).encode()
+    return _with_record(files, record)
 
 
-def _optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
-    """``generator.3.exp_avg`` and so on: Adam keeps two moments and a step count per parameter."""
-    state = optimiser.state_dict()["state"]
-    return {f"{prefix}{i}.{key}": value for i, values in state.items() for key, value in values.items()}
+def _with_record(files: Mapping[str, bytes], record: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of a checkpoint and, last, ``state.json``, which proves them and itself."""
+    record = {**record, "sha256": {name: hashlib.sha256(file).hexdigest() for name, file in files.items()}}
+    return {**files, STATE: json.dumps({"hash": _hash(record), "record": record}).encode()}
 
 
 def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
@@ -268,19 +268,18 @@ def _read_record(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
         record: dict[str, Any] = content["record"]
-        whole = content["hash"] == _hash(record)
+        if content["hash"] != _hash(record):
+            raise ValueError
     except OSError as error:
         raise DamagedFile(f"{path} cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, RecursionError):
-        whole = False
-    if not whole:
-        raise DamagedFile(f"{path} is damaged")
+        raise DamagedFile(f"{path} is damaged") from None
     if record.get("format") != FORMAT:
         raise GenlabError(f"{path} was written by another version of genlab: resume it with that one")
     return record
 
 
-def _hash(record: dict[str, Any]) -> str:
+def _hash(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
@@ -305,12 +304,3 @@ def _prune(folder: Path, keep: int) -> None:
     steps = saved_steps(folder)
     for step in set(steps) - {*steps[-keep:], _best_step(folder)}:
         delete_folder(folder / f"{PREFIX}{step:08d}")
-
-
-def _refuse_broken_weights(state: TrainingState) -> None:
-    broken = [n for n, t in state.family.networks.state_dict().items() if not torch.isfinite(t).all()]
-    if broken:
-        raise TrainingDiverged(
-            f"{broken[0]} is no longer finite after step {state.step}, which is not saved: "
-            "lower train.lr or set train.clip_grad_norm"
-        )

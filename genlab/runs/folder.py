@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ValidationError
 
 from genlab.config import Settings, write_settings
 from genlab.errors import GenlabError
@@ -158,14 +159,20 @@ def is_locked(path: Path) -> bool:
     """Whether a process is training this run now."""
     if not (path / LOCK).exists():
         return False  # and listing runs leaves nothing behind
-    lock = FileLock(path / LOCK)
     try:
-        with lock.acquire(blocking=False):
+        with FileLock(path / LOCK).acquire(blocking=False):
             return False
-    except Timeout:
-        return True
-    except OSError:  # read-only: nobody trains there
-        return False
+    except OSError as error:  # a folder that is read-only is nobody's to train in
+        return isinstance(error, Timeout)
+
+
+class _Line(BaseModel, extra="allow", strict=True):
+    """A line of ``metrics.jsonl``: what it says beside these are losses."""
+
+    step: int
+    epoch: float
+    seconds: float
+    __pydantic_extra__: dict[str, float]
 
 
 def read_metrics(folder: Path) -> Iterator[Step]:
@@ -181,40 +188,37 @@ def read_metrics(folder: Path) -> Iterator[Step]:
         raise GenlabError(f"{path} cannot be read: it should be lines of JSON") from None
     for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
-            step, epoch, seconds = (record.pop(name) for name in ("step", "epoch", "seconds"))
-            numbers = [epoch, seconds, *record.values()]
-            whole = type(step) is int and all(type(value) in (int, float) for value in numbers)
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-            whole = False
-        if not whole:
+            written = _Line.model_validate_json(line)
+        except ValidationError:
             if number == len(lines) and not line.endswith("\n"):
                 return  # the process was killed as it wrote
-            raise GenlabError(f"{path}, line {number} is damaged: delete that line")
-        yield Step(step, epoch, record, seconds)
+            raise GenlabError(f"{path}, line {number} is damaged: delete that line") from None
+        yield Step(written.step, written.epoch, written.__pydantic_extra__, written.seconds)
 
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
-    "dataset": str, "fingerprint": str, "data_root": (str, type(None)), "settings": dict,
-    "steps": int, "total_steps": int, "finished": bool, "sessions": list,
-}  # fmt: skip
+class _Summary(BaseModel, extra="allow", strict=True):
+    """What is relied on in ``run.json``, where it is there."""
 
-
-def _well_formed(summary: Mapping[str, Any]) -> bool:
-    kinds = all(isinstance(summary[key], kind) for key, kind in _KINDS.items() if key in summary)
-    return kinds and all(isinstance(session, dict) for session in summary.get("sessions", []))
+    dataset: str = ""
+    fingerprint: str = ""
+    data_root: str | None = None
+    settings: dict[str, Any] = {}
+    steps: int = 0
+    total_steps: int = 0
+    finished: bool = False
+    sessions: list[dict[str, Any]] = []
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
     """What ``run.json`` says; nothing of a folder that has none."""
     try:
-        summary = json.loads((folder / SUMMARY).read_text("utf-8"))
+        content = (folder / SUMMARY).read_bytes()
+        _Summary.model_validate_json(content)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, RecursionError):
-        summary = None
-    if not isinstance(summary, dict) or not _well_formed(summary):
-        raise GenlabError(f"{folder / SUMMARY} is damaged: delete it, or train the run again")
+    except (OSError, ValidationError):
+        raise GenlabError(f"{folder / SUMMARY} is damaged: delete it, or train the run again") from None
+    summary: dict[str, Any] = json.loads(content)
     return summary
 
 

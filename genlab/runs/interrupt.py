@@ -15,24 +15,14 @@ class Stopped(KeyboardInterrupt):
     """Training was stopped on request, and has said so: nothing more needs to be said."""
 
 
-class StopWish:
-    """Whether somebody has asked for a stop.
-
-    Attributes:
-        made: False until then.
-    """
-
-    made = False
-
-
 @contextmanager
-def stop_wish() -> Iterator[StopWish]:
-    """Inside the ``with`` block the first Ctrl-C (or SIGTERM) is noted; a later one acts as ever.
+def stop_wish() -> Iterator[threading.Event]:
+    """Inside the ``with`` block the first Ctrl-C (or SIGTERM) sets the event; a later one acts as ever.
 
     Two within a second are one: a launcher passes Ctrl-C on to processes that the terminal has told
     already. Only a program's main thread hears signals; elsewhere nothing changes.
     """
-    wish = StopWish()
+    wish = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield wish
         return
@@ -44,8 +34,9 @@ def stop_wish() -> Iterator[StopWish]:
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal first
-        if not wish.made:
-            wish.made, first = True, monotonic()
+        if not wish.is_set():
+            wish.set()
+            first = monotonic()
             if processes().is_main_process:
                 print("\nStopping after this step, to save it; once more to stop at once.", file=sys.stderr)
         elif monotonic() - first > 1:

@@ -5,27 +5,17 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from genlab.data import load_dataset
+from genlab.data import class_names, load_dataset
 from genlab.data.load import is_path
-from genlab.errors import GenlabError
 
-
-def error_of(call: Callable[[], object]) -> str:
-    """The one line that a call fails with."""
-    with pytest.raises(GenlabError) as caught:
-        call()
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
-
-
-# --- digits -----------------------------------------------------------------------------------
+Refused = Callable[..., str]
 
 
 def test_digits_are_scikit_learns_split_in_two() -> None:
     train, test = load_dataset("digits", "train"), load_dataset("digits", "test")
     assert len(train) + len(test) == 1797
     assert (train.split, test.split, train.name) == ("train", "test", "digits")
+    assert class_names("digits") == train.class_names
     for split in (train, test):
         assert split.images.dtype == torch.uint8
         assert split.images.shape[1:] == (1, 28, 28)
@@ -40,32 +30,27 @@ def test_digits_are_scikit_learns_split_in_two() -> None:
     small = torch.nn.functional.interpolate(
         train.images[:, :, 4:24, 4:24].float(), size=(8, 8), mode="bilinear", antialias=True
     )
-    for_each = torch.stack([small[:, 0].flatten(1), scans[kept].flatten(1)])
-    correlation = torch.nn.functional.cosine_similarity(for_each[0], for_each[1])
+    correlation = torch.nn.functional.cosine_similarity(small[:, 0].flatten(1), scans[kept].flatten(1))
     assert correlation.min() > 0.9
     assert torch.equal(train.labels, torch.from_numpy(load_digits().target)[kept])
 
 
-def test_an_unknown_name_or_split() -> None:
-    assert error_of(lambda: load_dataset("mnits")) == (
-        "unknown data set 'mnits': did you mean 'mnist'? (a folder of your own is written as a path, ./mnits)"
-    )
-    assert "choose from auto, mnist, fashion_mnist, digits" in error_of(lambda: load_dataset("xyz"))
-    assert "choose train or test" in error_of(lambda: load_dataset("digits", "valid"))  # type: ignore[arg-type]
+def test_an_unknown_name_or_split(refused: Refused) -> None:
+    assert "unknown data set 'mnits': did you mean 'mnist'? (a folder of your own" in refused("mnits")
+    assert "choose from auto, mnist, fashion_mnist, digits" in refused("xyz")
+    assert "unknown data set ''" in refused("")
+    assert "choose train or test" in refused("digits", "valid")
 
 
 def test_a_folder_that_lies_here_is_written_as_a_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
     (tmp_path / "shapes").mkdir()
-    monkeypatch.chdir(tmp_path)
-    text = error_of(lambda: load_dataset("shapes"))
-    assert text.startswith("unknown data set 'shapes': to load what lies here")
-    assert text.endswith("./shapes")
-    assert "did you mean 'digits'" in error_of(lambda: load_dataset("digit"))
     (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert refused("shapes").startswith("unknown data set 'shapes': to load what lies here")
+    assert refused("shapes").endswith("./shapes")
     assert load_dataset("digits").name == "digits"  # a known name is never a folder
-    assert "unknown data set ''" in error_of(lambda: load_dataset(""))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +58,7 @@ def test_a_folder_that_lies_here_is_written_as_a_path(
 )
 def test_what_is_a_path(name: str | Path) -> None:
     assert is_path(name)
+    assert class_names(str(name)) == ()
 
 
 @pytest.mark.parametrize("name", ["mnist", "auto", "x", "my shapes", "x.png", "", "x.npz.bak"])

@@ -13,18 +13,13 @@ def steps(first: int, last: int) -> list[Step]:
     return [Step(i, i / 10, {"kl": 1.0 / i}, float(i)) for i in range(first, last + 1)]
 
 
-def test_the_bar_shows_losses_and_starts_where_the_run_stopped(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(with_progress(iter(steps(21, 40)), 20, 40)) == steps(21, 40)
-    bar = capsys.readouterr().err
-    assert "20/40" in bar
-    assert "40/40" in bar
-    assert "kl=0.025" in bar
-
-
-def test_in_a_notebook_the_bar_is_kept_in_the_output(
+def test_the_bar_shows_losses_and_starts_where_the_run_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    assert list(with_progress(iter(steps(21, 40)), 20, 40)) == steps(21, 40)
+    bar = capsys.readouterr().err
+    assert all(part in bar for part in ("20/40", "40/40", "kl=0.025"))
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # in a notebook it is kept in the output
     list(with_progress(iter(steps(1, 3)), 0, 3))
     assert "3/3" in capsys.readouterr().out
 
@@ -35,9 +30,7 @@ def test_the_bar_goes_by_the_seconds_where_they_end_the_run(capsys: pytest.Captu
     assert "1/7" in capsys.readouterr().err
     assert list(with_progress(iter(paced), 0, 100, max_seconds=3.2)) == paced
     end = capsys.readouterr().err
-    assert "100%" in end
-    assert "7/7" in end
-    assert "kl=0.143" in end
+    assert all(part in end for part in ("100%", "7/7", "kl=0.143"))
     list(with_progress(iter(paced), 0, 7, max_seconds=1000))  # the steps end it
     assert "7/7" in capsys.readouterr().err
 

@@ -32,14 +32,12 @@ def cached(path: Path, stamp: str, make: Callable[[], dict[Split, Dataset]]) -> 
         make: reads them.
     """
     file = kept_in(path)
-    splits = _read(file, path, stamp)
+    splits, note = _read(file, path, stamp), f"; kept in {file} until they change."
     if splits is None:
         splits = make()
         problem = _write(file, stamp, splits)
         if problem is not None:
             note = f"; they cannot be kept in {file} ({problem})."
-            return {split: replace(data, source=data.source + note) for split, data in splits.items()}
-    note = f"; kept in {file} until they change."
     return {split: replace(data, source=data.source + note) for split, data in splits.items()}
 
 
@@ -54,18 +52,11 @@ def _read(file: Path, path: Path, stamp: str) -> dict[Split, Dataset] | None:
     try:
         with safe_open(file, framework="pt") as kept:
             about = kept.metadata() or {}
-            tensors = {key: kept.get_tensor(key).clone() for key in kept.keys()}  # noqa: SIM118
-        splits: dict[Split, Dataset] = {
-            split: Dataset(
-                name=str(path),
-                split=split,
-                images=tensors[f"{split}_images"],
-                labels=tensors[f"{split}_labels"],
-                class_names=tuple(json.loads(about["class_names"])),
-                source=about["source"],
-            )
-            for split in get_args(Split)
-        }
+            class_names = tuple(json.loads(about["class_names"]))
+            splits: dict[Split, Dataset] = {}
+            for split in get_args(Split):
+                images, labels = (kept.get_tensor(f"{split}_{kind}").clone() for kind in ("images", "labels"))
+                splits[split] = Dataset(str(path), split, images, labels, class_names, about["source"])
         whole = about["stamp"] == stamp and about["checksum"] == _checksum(stamp, splits)
     # safetensors opens the file twice: RuntimeError if another process has replaced it in between.
     except (OSError, RuntimeError, SafetensorError, KeyError, TypeError, ValueError):

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from PIL import Image
 
 from genlab.data.dataset import Dataset, Split
 from genlab.data.own.picture import read_picture
-from genlab.data.own.splits import Labelled, both, divide, mixed
+from genlab.data.own.splits import Labelled, both, mixed
 from genlab.errors import GenlabError
 from genlab.progress import watched
 
@@ -20,27 +20,10 @@ from genlab.progress import watched
 LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 RECIPE = 1  # raise it when the same picture would become other pixels: then no cache is believed
 Classes = Mapping[str, list[Path]]  # the pictures of each class, in order of name
+Parts = Mapping[str, Classes]  # one set of classes under ``all``, or the same under ``train`` and ``test``
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where the pictures lie: one set of classes under ``all``, or the same under ``train`` and ``test``."""
-
-    path: Path
-    parts: Mapping[str, Classes]
-
-    def stamp(self) -> str:
-        """Another one as soon as a picture is added, removed, renamed or written to."""
-        digest = hashlib.sha256(f"{RECIPE}".encode())
-        for classes in self.parts.values():
-            for file in (file for files in classes.values() for file in files):
-                status = file.stat()
-                name = os.fsencode(str(file)[len(str(self.path)) :])
-                digest.update(b"%s\0%d %d\0" % (name, status.st_size, status.st_mtime_ns))
-        return digest.hexdigest()
-
-
-def find(path: Path) -> Layout:
+def find(path: Path) -> Parts:
     """The pictures below a folder; nothing is opened yet.
 
     Raises:
@@ -51,7 +34,7 @@ def find(path: Path) -> Layout:
     folders, _ = _entries(path)
     halves = {folder.name.lower(): folder for folder in folders}
     if set(halves) != {"train", "test"} or len(folders) != 2:
-        return Layout(path, {"all": _classes(path)})
+        return {"all": _classes(path)}
     train, test = _classes(halves["train"]), _classes(halves["test"])
     for name in sorted(set(train) ^ set(test)):
         has, lacks = ("train", "test") if name in train else ("test", "train")
@@ -59,10 +42,20 @@ def find(path: Path) -> Layout:
             f"{halves[lacks]} has no folder for the class {name!r}, which {halves[has]} has: "
             "both need the same classes"
         )
-    return Layout(path, {"train": train, "test": test})
+    return {"train": train, "test": test}
 
 
-def read(layout: Layout) -> dict[Split, Dataset]:
+def stamp(path: Path, parts: Parts) -> str:
+    """Another one as soon as a picture is added, removed, renamed or written to."""
+    digest = hashlib.sha256(f"{RECIPE}".encode())
+    for file in chain.from_iterable(files for classes in parts.values() for files in classes.values()):
+        status = file.stat()
+        name = os.fsencode(str(file)[len(str(path)) :])
+        digest.update(b"%s\0%d %d\0" % (name, status.st_size, status.st_mtime_ns))
+    return digest.hexdigest()
+
+
+def read(path: Path, parts: Parts) -> dict[Split, Dataset]:
     """Read every picture (``genlab.data.own.picture``), number the classes in order of name, mix the order.
 
     Without a split of its own, every fifth picture of a class is for testing, in order of file name.
@@ -71,13 +64,12 @@ def read(layout: Layout) -> dict[Split, Dataset]:
         GenlabError: a file is no picture or damaged, or a class has too few.
         OSError: a file cannot be opened.
     """
-    source = f"Pictures of {layout.path}, made grey and 28x28"
-    parts = {name: _read_classes(classes, layout.path) for name, classes in layout.parts.items()}
-    class_names = list(next(iter(layout.parts.values())))
-    if "all" in parts:
-        return divide(layout.path, parts["all"], class_names, source)
-    halves: dict[Split, Labelled] = {"train": mixed(*parts["train"]), "test": mixed(*parts["test"])}
-    return both(layout.path, halves, class_names, source)
+    source = f"Pictures of {path}, made grey and 28x28"
+    labelled = [_read_classes(classes, path) for classes in parts.values()]
+    class_names = list(next(iter(parts.values())))
+    if "all" not in parts:
+        labelled = [mixed(*half) for half in labelled]
+    return both(path, labelled, class_names, source)
 
 
 def _read_classes(classes: Classes, path: Path) -> Labelled:
@@ -89,12 +81,11 @@ def _read_classes(classes: Classes, path: Path) -> Labelled:
 def _classes(path: Path) -> Classes:
     folders, files = _entries(path)
     pictures = [file for file in files if file.suffix.lower() in Image.registered_extensions()]
-    if pictures and not folders:
-        raise GenlabError(f"{path} has pictures and no class folders: put them into one folder per class")
+    if not folders:
+        has = "pictures and no" if pictures else "no"
+        raise GenlabError(f"{path} has {has} class folders: put the pictures into one folder per class")
     if pictures:
         raise GenlabError(f"{pictures[0]} lies beside the class folders: move it into one of them")
-    if not folders:
-        raise GenlabError(f"{path} has no class folders: put the pictures into one folder per class")
     return {folder.name: _pictures(folder) for folder in sorted(folders, key=_in_order)}
 
 

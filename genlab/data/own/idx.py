@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,34 +20,31 @@ from genlab.data.own.picture import fit_all
 from genlab.data.own.splits import both, number
 from genlab.errors import GenlabError
 
-Part = tuple[Split, Literal["images", "labels"]]
-PARTS: tuple[Part, ...] = (("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels"))
 NAME = re.compile(
     r"(train|t10k|test)[-_.](images|labels)[-_.]?(idx\d)?([-_.]?u?byte)?(\.gz)?$", re.IGNORECASE
 )
 LARGEST = 4 * 2**30  # bytes: no data set that is loaded whole
 
 
-def files_in(path: Path) -> dict[Part, list[Path]]:
+def files_in(path: Path) -> dict[str, list[Path]]:
     """The files of a folder whose names are those of IDX files, by what is in them; empty if none.
 
     Torchvision puts them into a folder ``raw``, so that one is looked into as well.
     """
     for folder in (path, path / "raw"):
-        found: dict[Part, list[Path]] = {}
+        found: dict[str, list[Path]] = {}
         for file in sorted(folder.iterdir()) if folder.is_dir() else []:
             match = NAME.search(file.name)
-            if match and file.is_file():
-                split: Split = "train" if match[1].lower() == "train" else "test"
-                part: Part = (split, "images" if match[2].lower() == "images" else "labels")
-                if file.suffix.lower() != ".gz" or not file.with_suffix("").is_file():
-                    found.setdefault(part, []).append(file)
+            unpacked_too = file.suffix.lower() == ".gz" and file.with_suffix("").is_file()
+            if match and file.is_file() and not unpacked_too:
+                split = "train" if match[1].lower() == "train" else "test"
+                found.setdefault(f"{split} {match[2].lower()}", []).append(file)
         if found:
             return found
     return {}
 
 
-def read(path: Path, files: Mapping[Part, list[Path]]) -> dict[Split, Dataset]:
+def read(path: Path, files: Mapping[str, list[Path]]) -> dict[Split, Dataset]:
     """Both splits; the labels that occur are numbered 0..K-1 in order, and are the class names.
 
     Args:
@@ -60,33 +56,25 @@ def read(path: Path, files: Mapping[Part, list[Path]]) -> dict[Split, Dataset]:
             shape than its name says, or images and labels differ in number.
         OSError: a file cannot be opened.
     """
-    arrays = {}
-    for part in PARTS:
-        split, kind = part
-        chosen = files.get(part, [])
-        if len(chosen) != 1:
-            names = ", ".join(file.name for file in chosen)
-            found = f"{len(chosen)} files of {split} {kind} ({names})" if chosen else f"no {split} {kind}"
-            raise GenlabError(f"{path} has {found}: it should hold four IDX files, one of each kind")
-        arrays[part] = read_file(chosen[0], 3 if kind == "images" else 1)
+    images, labels = [], []
     for split in ("train", "test"):
-        images, labels = len(arrays[split, "images"]), len(arrays[split, "labels"])
-        if images != labels:
+        for kind in ("images", "labels"):
+            chosen = files.get(f"{split} {kind}", [])
+            if len(chosen) != 1:
+                names = ", ".join(file.name for file in chosen)
+                found = f"{len(chosen)} files of {split} {kind} ({names})" if chosen else f"no {split} {kind}"
+                raise GenlabError(f"{path} has {found}: it should hold four IDX files, one of each kind")
+        [images_file], [labels_file] = files[f"{split} images"], files[f"{split} labels"]
+        images.append(read_file(images_file, 3))
+        labels.append(read_file(labels_file, 1))
+        if len(images[-1]) != len(labels[-1]):
             raise GenlabError(
-                f"{files[split, 'labels'][0]} has {labels} labels and {files[split, 'images'][0].name} has "
-                f"{images} images: these files do not belong together"
+                f"{labels_file} has {len(labels[-1])} labels and {images_file.name} has "
+                f"{len(images[-1])} images: these files do not belong together"
             )
-    train, test = (torch.from_numpy(arrays[split, "labels"].astype(np.int64)) for split in ("train", "test"))
-    class_names, train, test = number(train, test)
-    return both(
-        path,
-        {
-            "train": (fit_all(arrays["train", "images"]), train),
-            "test": (fit_all(arrays["test", "images"]), test),
-        },
-        class_names,
-        f"IDX files of {path}.",
-    )
+    class_names, numbered = number([torch.from_numpy(part.astype(np.int64)) for part in labels])
+    halves = list(zip(map(fit_all, images), numbered, strict=True))
+    return both(path, halves, class_names, f"IDX files of {path}.")
 
 
 def read_file(file: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -39,8 +39,8 @@ def load_own(name: str | Path, split: Split) -> Dataset:
             files = idx.files_in(path)
             if files:
                 return idx.read(path, files)[split]
-            layout = folder.find(path)
-            return cached(path, layout.stamp(), lambda: folder.read(layout))[split]
+            parts = folder.find(path)
+            return cached(path, folder.stamp(path, parts), lambda: folder.read(path, parts))[split]
         if path.suffix.lower() == ".npz" and path.is_file():
             return npz.read(path)[split]
         there = path.exists()
@@ -51,9 +51,5 @@ def load_own(name: str | Path, split: Split) -> Dataset:
         ) from None
     if there:
         raise GenlabError(f"{path} is neither a folder nor an .npz file: name the folder of the classes")
-    raise GenlabError(f"{path} does not exist (only {_nearest_folder(path)} does): correct the path")
-
-
-def _nearest_folder(path: Path) -> Path:
-    """The last part of the path that does exist: the mistake comes right after it."""
-    return next(parent for parent in path.parents if parent.is_dir())
+    nearest = next(parent for parent in path.parents if parent.is_dir())  # the mistake comes right after it
+    raise GenlabError(f"{path} does not exist (only {nearest} does): correct the path")

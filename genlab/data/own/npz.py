@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genlab.data.dataset import Dataset, Split
 from genlab.data.own.picture import fit_all
-from genlab.data.own.splits import both, divide, number
+from genlab.data.own.splits import both, number
 from genlab.errors import GenlabError
 
 Array = NDArray[Any]
@@ -45,30 +45,24 @@ def read(path: Path) -> dict[Split, Dataset]:
         )
     images = [_images(arrays[key], f"{path}: {key}") for key in keys[::2]]
     labels = [_labels(arrays[key], f"{path}: {key}") for key in keys[1::2]]
-    for i, one, other in zip(images, labels, range(0, 4, 2), strict=False):
-        if len(i) != len(one):
+    for images_key, labels_key, some, numbers in zip(keys[::2], keys[1::2], images, labels, strict=True):
+        if len(some) != len(numbers):
             raise GenlabError(
-                f"{path}: {keys[other]} has {len(i)} images and {keys[other + 1]} has {len(one)} labels: "
+                f"{path}: {images_key} has {len(some)} images and {labels_key} has {len(numbers)} labels: "
                 "there should be one label for each image"
             )
-    class_names, *numbered = number(*labels)
     if "class_names" in arrays:
-        class_names, numbered = _class_names(arrays["class_names"], labels, path), labels
-    source = f"Arrays of {path}."
-    if keys == UNSPLIT:
-        return divide(path, (images[0], numbered[0]), class_names, source)
-    halves: dict[Split, tuple[Tensor, Tensor]] = {
-        "train": (images[0], numbered[0]),
-        "test": (images[1], numbered[1]),
-    }
-    return both(path, halves, class_names, source)
+        class_names = _class_names(arrays["class_names"], labels, path)
+    else:
+        class_names, labels = number(labels)
+    return both(path, list(zip(images, labels, strict=True)), class_names, f"Arrays of {path}.")
 
 
 def _arrays(path: Path) -> Mapping[str, Array]:
     """The arrays that are wanted, by name, and the names alone of those that are not."""
     wanted = {*UNSPLIT, *SPLIT[0], *SPLIT[1], "class_names"}
     damaged = f"{path} is truncated or not an .npz file: write it again with numpy.savez_compressed"
-    key = ""
+    key, arrays = "", {}
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
@@ -76,23 +70,16 @@ def _arrays(path: Path) -> Mapping[str, Array]:
             raise GenlabError(
                 f"{path} unpacks to {size / 2**30:.1f} GiB, too much to hold: keep fewer or smaller images"
             )
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise GenlabError(damaged)
-            arrays = {}
+        with path.open("rb") as packed, np.lib.npyio.NpzFile(packed, allow_pickle=False) as file:
             for key in file.files:
                 arrays[key] = file[key] if key in wanted else np.empty(0)
-            return arrays
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
-        raise GenlabError(damaged) from None
-    except (ValueError, MemoryError) as error:
-        if isinstance(error, GenlabError):
-            raise
+    except GenlabError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, MemoryError) as error:
         if "allow_pickle" in str(error):
-            raise GenlabError(
-                f"{path}: {key} holds Python objects, which are not unpickled: save plain numbers"
-            ) from None
+            damaged = f"{path}: {key} holds Python objects, which are not unpickled: save plain numbers"
         raise GenlabError(damaged) from None
+    return arrays
 
 
 def _images(array: Array, what: str) -> Tensor:

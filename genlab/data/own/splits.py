@@ -1,6 +1,6 @@
 """From labelled images to the two splits of a data set, whatever file they came from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,26 +29,21 @@ def is_test(labels: Tensor) -> Tensor:
     return chosen
 
 
-def divide(path: Path, labelled: Labelled, class_names: Sequence[str], source: str) -> dict[Split, Dataset]:
+def divide(path: Path, images: Tensor, labels: Tensor, class_names: Sequence[str]) -> list[Labelled]:
     """Both splits of a data set that came as one, each in mixed order.
 
     Raises:
-        GenlabError: a class has fewer than five images, or what ``both`` raises.
+        GenlabError: a class has fewer than five images.
     """
-    images, labels = labelled
-    for name, count in zip(class_names, _counts(labels, class_names), strict=True):
+    for label, name in enumerate(class_names):
+        count = int((labels == label).sum())
         if count < EVERY:
             raise GenlabError(
                 f"{path}: the class {name!r} has {count} image{'s' * (count != 1)}, fewer than {EVERY}: "
                 "add some, since every fifth is kept for testing, or leave the class out"
             )
     test = is_test(labels)
-    return both(
-        path,
-        {"train": mixed(images[~test], labels[~test]), "test": mixed(images[test], labels[test])},
-        class_names,
-        source,
-    )
+    return [mixed(images[chosen], labels[chosen]) for chosen in (~test, test)]
 
 
 def mixed(images: Tensor, labels: Tensor) -> Labelled:
@@ -61,22 +56,24 @@ def mixed(images: Tensor, labels: Tensor) -> Labelled:
 
 
 def both(
-    path: Path, halves: Mapping[Split, Labelled], class_names: Sequence[str], source: str
+    path: Path, parts: Sequence[Labelled], class_names: Sequence[str], source: str
 ) -> dict[Split, Dataset]:
     """The two splits as data sets, once it is certain that there is something to learn in them.
 
     Args:
         path: what the data set is called.
-        halves: the images and labels of each split.
+        parts: the images and labels of each split, or of all, which are then divided.
         class_names: one name per label, all different.
         source: for ``Dataset.source``.
 
     Raises:
-        GenlabError: a class is missing from a split, or every image of a split is blank.
+        GenlabError: a class is missing from a split, or too small for two; every image of a split is blank.
     """
+    train, test = parts if len(parts) == 2 else divide(path, *parts[0], class_names)
+    halves: dict[Split, Labelled] = {"train": train, "test": test}
     for split, (images, labels) in halves.items():
-        for name, count in zip(class_names, _counts(labels, class_names), strict=True):
-            if count == 0:
+        for label, name in enumerate(class_names):
+            if not bool((labels == label).any()):
                 raise GenlabError(
                     f"{path}: the {split} split has no image of the class {name!r}: "
                     "add some, since each class needs images in both splits"
@@ -87,24 +84,16 @@ def both(
                 f"{path}: every image of the {split} split is blank: look at the pictures "
                 "(black ink on a transparent ground turns all black: give it a white ground)"
             )
-    shared = shared_images(halves["train"][0], halves["test"][0])
+    shared = shared_images(train[0], test[0])
     if shared:
-        total = len(halves["test"][0])
-        source = f"{shared:,} of the {total:,} test images are training images too. {source}"
+        source = f"{shared:,} of the {len(test[0]):,} test images are training images too. {source}"
     return {
         split: Dataset(str(path), split, images.unsqueeze(1), labels, tuple(class_names), source)
         for split, (images, labels) in halves.items()
     }
 
 
-def number(train: Tensor, test: Tensor | None = None) -> tuple[list[str], Tensor, Tensor]:
-    """Labels that are any whole numbers, as 0..K-1: the numbers' names in order, then both mapped."""
-    test = train[:0] if test is None else test
-    values = torch.cat([train, test]).unique()
-    names = [str(value) for value in values.tolist()]
-    return names, torch.searchsorted(values, train), torch.searchsorted(values, test)
-
-
-def _counts(labels: Tensor, class_names: Sequence[str]) -> list[int]:
-    counts: list[int] = torch.bincount(labels, minlength=len(class_names)).tolist()
-    return counts
+def number(labels: Sequence[Tensor]) -> tuple[list[str], list[Tensor]]:
+    """Labels that are any whole numbers, as 0..K-1: the numbers' names in order, then each part mapped."""
+    values = torch.cat(list(labels)).unique()
+    return [str(value) for value in values.tolist()], [torch.searchsorted(values, part) for part in labels]

@@ -11,8 +11,6 @@ import torch
 from PIL import Image
 
 from genlab.data import load_dataset
-from genlab.data.own.folder import find, read
-from genlab.data.own.splits import is_test, mixed, number
 
 Refused = Callable[[object], str]
 
@@ -39,19 +37,11 @@ def test_every_fifth_picture_of_a_class_is_for_testing(shapes: Path) -> None:
     ]
     assert found[0] == ["4.png"] * 3  # 0, 1, 2, 3, 4: the fifth
     assert not files  # each picture is there once
+    assert train.labels[:6].unique().tolist() == [0, 1, 2]  # not sorted by class
     for data in (train, test):
         assert data.images.dtype == torch.uint8
         assert data.labels.dtype == torch.int64
         assert data.images.shape == (len(data), 1, 28, 28)
-
-
-def test_the_split_is_a_fifth_of_each_class_whatever_the_order() -> None:
-    labels = torch.randint(4, (1000,), generator=torch.Generator().manual_seed(0))
-    chosen = is_test(labels)
-    for label in range(4):
-        assert int(chosen[labels == label].sum()) == int((labels == label).sum()) // 5
-        assert chosen[labels == label].nonzero()[:3].flatten().tolist() == [4, 9, 14]
-    assert not is_test(torch.tensor([], dtype=torch.int64)).any()
 
 
 def test_a_split_of_ones_own(shapes: Path, tmp_path: Path) -> None:
@@ -67,40 +57,23 @@ def test_a_split_of_ones_own(shapes: Path, tmp_path: Path) -> None:
     assert train.labels[:6].unique().tolist() == [0, 1, 2]  # not sorted by class
 
 
-def test_the_order_is_mixed_and_always_the_same(shapes: Path) -> None:
-    layout = find(shapes)
-    first, again = read(layout)["train"], read(layout)["train"]
-    assert first.labels.tolist() == again.labels.tolist()
-    assert first.labels.tolist() != sorted(first.labels.tolist())
-    images = torch.arange(1000).reshape(1000, 1, 1)
-    a, b = mixed(images, torch.arange(1000))
-    assert torch.equal(a.flatten(), b)
-    assert torch.equal(b.sort().values, torch.arange(1000))
-    assert abs(float(b[:500].float().mean()) - 500) < 50
-
-
 def test_classes_called_train_and_test_among_others_are_classes(shapes: Path) -> None:
     for old, new in (("circle", "train"), ("square", "test")):
         (shapes / old).rename(shapes / new)
     assert load_dataset(shapes).class_names == ("test", "train", "triangle")
 
 
-def test_the_classes_are_in_order_and_numbers_in_that_of_numbers(shapes: Path) -> None:
-    for name in ("10", "9", "2"):
-        shutil.copytree(shapes / "circle", shapes / name)
-    assert load_dataset(shapes).class_names == ("circle", "square", "triangle", "2", "9", "10")
-    for name in ("circle", "square", "triangle"):
-        shutil.rmtree(shapes / name)
-    assert load_dataset(shapes).class_names == ("2", "9", "10")
-
-
-@pytest.mark.parametrize("classes", [1, 2, 30])
-def test_any_number_of_classes(classes: int, shapes: Path, tmp_path: Path) -> None:
-    for number_ in range(classes):
-        shutil.copytree(shapes / "circle", tmp_path / "many" / f"Klasse {number_:02} ä")
+@pytest.mark.parametrize(
+    "names", [["Klasse ä"], ["circle", "square", "2", "9", "10"], list(map(str, range(30)))]
+)
+def test_any_number_of_classes_in_order_of_name_or_number(
+    names: list[str], shapes: Path, tmp_path: Path
+) -> None:
+    for name in names[::-1]:
+        shutil.copytree(shapes / "circle", tmp_path / "many" / name)
     data = load_dataset(tmp_path / "many")
-    assert data.num_classes == classes
-    assert data.labels.bincount().tolist() == [6] * classes
+    assert data.class_names == tuple(names)
+    assert data.labels.bincount().tolist() == [6] * len(names)
 
 
 def test_what_systems_leave_behind_is_passed_over(shapes: Path) -> None:
@@ -121,103 +94,79 @@ def test_a_path_is_understood_as_it_is_written(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     everywhere: list[str | Path] = ["./shapes", "shapes/", "~/shapes", "./shapes/../shapes", Path("shapes")]
-    datasets = [load_dataset(name) for name in everywhere]
-    assert {data.name for data in datasets} == {str(shapes)}
+    assert {load_dataset(name).name for name in everywhere} == {str(shapes)}
     monkeypatch.chdir(shapes)
     assert load_dataset(".").name == str(shapes)
-    assert load_dataset(datasets[0].name, "test").split == "test"
-
-
-def test_links_are_followed(shapes: Path, tmp_path: Path) -> None:
     os.symlink(shapes, tmp_path / "link")
     assert load_dataset(tmp_path / "link").fingerprint == load_dataset(shapes).fingerprint
-
-
-def test_the_stamp_changes_with_the_pictures(shapes: Path) -> None:
-    stamps = [find(shapes).stamp(), find(shapes).stamp()]
-    assert stamps[0] == stamps[1]
-    (shapes / "circle" / "0.png").rename(shapes / "circle" / "00.png")
-    stamps.append(find(shapes).stamp())
-    os.utime(shapes / "circle" / "1.png", ns=(1, 1))
-    stamps.append(find(shapes).stamp())
-    (shapes / "circle" / "1.png").rename(shapes / "square" / "9.png")
-    stamps.append(find(shapes).stamp())
-    (shapes / "circle").rename(shapes / "disc")
-    stamps.append(find(shapes).stamp())
-    assert len(set(stamps)) == len(stamps) - 1
 
 
 # --- what is refused --------------------------------------------------------------------------
 
 
-def test_nothing_there(tmp_path: Path, refused: Refused) -> None:
+def test_nothing_there(tmp_path: Path, shapes: Path, refused: Refused) -> None:
     path = tmp_path / "no" / "shapes"
     assert refused(path) == f"{path} does not exist (only {tmp_path} does): correct the path"
     assert refused(tmp_path / "x.npz").startswith(f"{tmp_path / 'x.npz'} does not exist")
     assert "does not exist" in refused("./a\0b")
     assert "no such home directory" in refused("~nobody-of-this-name/shapes")
     assert "File name too long" in refused("./" + 300 * "x")
-
-
-def test_neither_folder_nor_npz(shapes: Path, refused: Refused) -> None:
-    path = shapes / "circle" / "0.png"
-    assert refused(path) == f"{path} is neither a folder nor an .npz file: name the folder of the classes"
-
-
-def test_no_classes(shapes: Path, tmp_path: Path, refused: Refused) -> None:
-    (tmp_path / "empty").mkdir()
-    assert "empty has no class folders" in refused(tmp_path / "empty")
+    assert "0.png is neither a folder nor an .npz file" in refused(shapes / "circle" / "0.png")
     assert "circle has pictures and no class folders" in refused(shapes / "circle")
-    for half in ("train", "test"):
-        shutil.copytree(shapes / "circle", tmp_path / "own" / half)
-    assert refused(tmp_path / "own").startswith(f"{tmp_path / 'own' / 'train'} has pictures and no class")
+    assert f"did you mean the folder {shapes}?" in refused(tmp_path)  # one too high
 
 
-def test_a_picture_beside_the_class_folders(shapes: Path, refused: Refused) -> None:
-    shutil.copy(shapes / "circle" / "0.png", shapes / "loose.JPG")
-    assert refused(shapes).startswith(f"{shapes / 'loose.JPG'} lies beside the class folders")
+def empty(shapes: Path) -> None:
+    shutil.rmtree(shapes)
+    shapes.mkdir()
 
 
-def test_a_class_without_pictures(shapes: Path, refused: Refused) -> None:
+def empty_class(shapes: Path) -> None:
     (shapes / "blob").mkdir()
     (shapes / "blob" / ".hidden.png").touch()
-    assert refused(shapes) == f"{shapes / 'blob'} has no pictures: add some, or remove the folder"
 
 
-def test_folders_too_deep(shapes: Path, tmp_path: Path, refused: Refused) -> None:
-    text = refused(tmp_path)  # one too high
-    assert text.startswith(f"{shapes / 'circle'} is a folder inside a class")
-    assert f"did you mean the folder {shapes}?" in text
-
-
-def test_too_few_for_two_splits(shapes: Path, refused: Refused) -> None:
-    (shapes / "triangle" / "0.png").unlink()
-    assert "the class 'triangle' has 4 images, fewer than 5" in refused(shapes)
-
-
-def test_splits_with_other_classes(shapes: Path, tmp_path: Path, refused: Refused) -> None:
+def other_classes(shapes: Path) -> None:
+    shutil.copytree(shapes, shapes.parent / "test")
+    shutil.copytree(shapes / "circle", shapes.parent / "train" / "circle")
+    empty(shapes)
     for half in ("train", "test"):
-        shutil.copytree(shapes, tmp_path / "own" / half)
-    shutil.rmtree(tmp_path / "own" / "train" / "square")
-    text = refused(tmp_path / "own")
-    assert text.startswith(f"{tmp_path / 'own' / 'train'} has no folder for the class 'square'")
+        (shapes.parent / half).rename(shapes / half)
 
 
-def test_a_stray_file(shapes: Path, refused: Refused) -> None:
-    (shapes / "circle" / "labels.csv").write_text("a,b\n")
-    assert refused(shapes).startswith(f"{shapes / 'circle' / 'labels.csv'} is not a picture")
-    (shapes / "circle" / "labels.csv").unlink()
-    os.mkfifo(shapes / "circle" / "pipe.png")  # opening it would wait for ever
-    assert "neither a file nor a folder" in refused(shapes)
-
-
-def test_black_ink_on_a_transparent_ground(tmp_path: Path, refused: Refused) -> None:
-    (tmp_path / "ink" / "a").mkdir(parents=True)
-    for i in range(5):
+def black_ink_on_a_transparent_ground(shapes: Path) -> None:
+    for top, file in enumerate(shapes.rglob("*.png")):
         ink = np.zeros((28, 28, 4), np.uint8)
-        ink[i:20, 5:9, 3] = 255
-        Image.fromarray(ink).save(tmp_path / "ink" / "a" / f"{i}.png")
-    assert "every image of the train split is blank" in refused(tmp_path / "ink")
+        ink[top:20, 5:9, 3] = 255
+        Image.fromarray(ink).save(file)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "at", "words"),
+    [
+        (empty, "", "has no class folders"),
+        (empty_class, "blob", "has no pictures"),
+        (other_classes, "train", "has no folder for the class 'square'"),
+        (black_ink_on_a_transparent_ground, "", "every image of the train split is blank"),
+        (
+            lambda p: shutil.copytree(p / "circle", p / "square" / "a"),
+            "square/a",
+            "is a folder inside a class",
+        ),
+        (lambda p: shutil.copy(p / "circle/0.png", p / "x.JPG"), "x.JPG", "lies beside the class folders"),
+        (lambda p: (p / "triangle/0.png").unlink(), "", "the class 'triangle' has 4 images, fewer than 5"),
+        (lambda p: (p / "circle/labels.csv").write_text("a,b\n"), "circle/labels.csv", "is not a picture"),
+        (lambda p: os.mkfifo(p / "circle/pipe.png"), "circle/pipe.png", "neither a file nor a folder"),
+    ],
+)
+def test_what_is_refused(
+    spoil: Callable[[Path], object], at: str, words: str, shapes: Path, refused: Refused
+) -> None:
+    load_dataset(shapes)  # it was good, and was kept
+    spoil(shapes)
+    text = refused(shapes)
+    assert text.startswith(f"{shapes / at}")
+    assert words in text
 
 
 def test_no_permission(shapes: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,10 +181,3 @@ def test_no_permission(shapes: Path, refused: Refused, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Path, "open", open_)
     assert refused(shapes).startswith(f"{forbidden} cannot be read (Permission denied)")
-
-
-def test_numbered_labels_keep_their_order() -> None:
-    names, train, test = number(torch.tensor([7, -1, 30, 7]), torch.tensor([30, 9]))
-    assert names == ["-1", "7", "9", "30"]
-    assert (train.tolist(), test.tolist()) == ([1, 0, 3, 1], [3, 2])
-    assert number(torch.tensor([5]))[0] == ["5"]

@@ -53,30 +53,13 @@ def test_four_files_are_a_data_set(names: str, test: str, zipped: bool, tmp_path
         assert np.array_equal(data.labels.numpy() * 5 + 1, LABELS[split])
 
 
-def test_torchvisions_folder_above_raw(tmp_path: Path) -> None:
-    write(tmp_path / "KMNIST" / "raw", "{split}-{kind}-idx{d}-ubyte")
-    assert len(load_dataset(tmp_path / "KMNIST")) == 20
-
-
-def test_a_file_that_lies_there_packed_and_unpacked_is_one(tmp_path: Path) -> None:
-    folder = write(tmp_path / "kana", "{split}-{kind}-idx{d}-ubyte")
+def test_torchvisions_folder_with_files_packed_and_unpacked(tmp_path: Path) -> None:
+    folder = write(tmp_path / "KMNIST" / "raw", "{split}-{kind}-idx{d}-ubyte")
     for file in list(folder.iterdir()):
         file.with_name(f"{file.name}.gz").write_bytes(b"not looked at")
-    assert len(load_dataset(folder)) == 20
-
-
-def test_mnists_own_files_by_path(mnist_root: Path) -> None:
-    by_name = load_dataset("mnist", "train", mnist_root)
-    with pytest.raises(ValueError, match="the test split has no image of the class '5'"):
-        load_dataset(mnist_root / "MNIST" / "raw")
-    assert by_name.num_classes == 10
-
-
-def test_other_sizes_are_resized(tmp_path: Path) -> None:
-    folder = write(tmp_path / "kana", "{split}-{kind}-idx{d}-ubyte")
     large = RANDOM.integers(0, 256, (20, 64, 48), np.uint8)
     (folder / "train-images-idx3-ubyte").write_bytes(idx(large))
-    assert load_dataset(folder).images.shape == (20, 1, 28, 28)
+    assert load_dataset(tmp_path / "KMNIST").images.shape == (20, 1, 28, 28)
 
 
 Change = Callable[[bytes], bytes]
@@ -99,8 +82,9 @@ BAD: list[tuple[str, Change, str]] = [
 def test_what_is_refused(name: str, change: Change, words: str, tmp_path: Path, refused: Refused) -> None:
     folder = write(tmp_path / "kana", "{split}-{kind}-idx{d}-ubyte")
     (folder / name).write_bytes(change((folder / name).read_bytes()))
-    assert words in refused(folder)
-    assert refused(folder).startswith(str(folder))
+    text = refused(folder)
+    assert text.startswith(str(folder))
+    assert words in text
 
 
 @pytest.mark.parametrize("length", [0, 10, 30, -5])

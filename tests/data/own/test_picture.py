@@ -34,17 +34,10 @@ def smooth(height: int, width: int) -> Pixels:
 def test_28x28_grey_pixels_stay_as_they_are(kind: str, tmp_path: Path) -> None:
     pixels = noise(28, 28)
     path = saved(tmp_path / f"x.{kind}", pixels, **({"lossless": True} if kind == "webp" else {}))
-    found = read_picture(path)
+    found = read_picture(path.rename(tmp_path / "x.jpg"))  # its name does not matter
     assert found.dtype == np.uint8
-    if kind == "webp":  # stores colours only, so greys may come back a level away
-        assert np.abs(found.astype(int) - pixels).max() <= 1
-    else:
-        assert np.array_equal(found, pixels)
-
-
-def test_the_file_name_does_not_matter(tmp_path: Path) -> None:
-    saved(tmp_path / "x.png", noise(28, 28)).rename(tmp_path / "x.jpg")
-    assert np.array_equal(read_picture(tmp_path / "x.jpg"), noise(28, 28))
+    # WebP stores colours only, so greys may come back a level away.
+    assert np.abs(found.astype(int) - pixels).max() <= (kind == "webp")
 
 
 @pytest.mark.parametrize("quality", [75, 95])
@@ -54,18 +47,12 @@ def test_a_jpeg_of_any_size_shows_the_same(side: int, quality: int, tmp_path: Pa
     assert np.abs(read_picture(path).astype(int) - smooth(28, 28)).max() <= 5
 
 
-def test_colours_become_luminance(tmp_path: Path) -> None:
-    pixels = noise(28, 28, 3)
-    by_hand = pixels @ np.array([0.299, 0.587, 0.114])  # ITU-R 601
-    found = read_picture(saved(tmp_path / "x.png", pixels))
-    assert np.abs(found - by_hand).max() <= 1
-
-
-def test_a_palette_is_looked_up(tmp_path: Path) -> None:
-    coloured = Image.fromarray(noise(28, 28, 3)).quantize(16)
-    coloured.save(tmp_path / "x.png")
-    by_hand = np.asarray(coloured.convert("RGB")) @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(read_picture(tmp_path / "x.png") - by_hand).max() <= 1
+def test_colours_become_luminance_and_a_palette_is_looked_up(tmp_path: Path) -> None:
+    coloured = Image.fromarray(noise(28, 28, 3))
+    for image in (coloured, coloured.quantize(16)):
+        image.save(tmp_path / "x.png")
+        by_hand = np.asarray(image.convert("RGB")) @ np.array([0.299, 0.587, 0.114])  # ITU-R 601
+        assert np.abs(read_picture(tmp_path / "x.png") - by_hand).max() <= 1
 
 
 def test_what_is_transparent_is_black(tmp_path: Path) -> None:
@@ -77,17 +64,14 @@ def test_what_is_transparent_is_black(tmp_path: Path) -> None:
     assert np.array_equal(read_picture(tmp_path / "y.png"), expected)
 
 
-def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+def test_sixteen_bits_or_one_become_eight(tmp_path: Path) -> None:
     deep = np.random.default_rng(0).integers(0, 65536, (28, 28), np.uint16)
     deep[0, :3] = 0, 65535, 257
     for kind in ("png", "tiff"):
         found = read_picture(saved(tmp_path / f"x.{kind}", deep))
         assert np.array_equal(found, (deep / 257).round().astype(np.uint8))
     assert found[0, :3].tolist() == [0, 255, 1]
-
-
-def test_black_and_white(tmp_path: Path) -> None:
-    Image.fromarray(noise(28, 28) > 99).save(tmp_path / "x.png")
+    Image.fromarray(noise(28, 28) > 99).save(tmp_path / "x.png")  # and one bit
     assert np.array_equal(read_picture(tmp_path / "x.png"), np.where(noise(28, 28) > 99, 255, 0))
 
 
@@ -171,10 +155,12 @@ def message(path: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"some text\n", b"\x89PNG", b"\0" * 5000])
-def test_no_picture(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "x.png").write_bytes(content)
-    assert "is not a picture" in message(tmp_path / "x.png")
+def test_no_picture(tmp_path: Path) -> None:
+    for content in (b"", b"some text\n", b"\x89PNG", b"\0" * 5000):
+        (tmp_path / "x.png").write_bytes(content)
+        assert "is not a picture" in message(tmp_path / "x.png")
+    with pytest.raises(FileNotFoundError):
+        read_picture(tmp_path / "y.png")
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "tiff", "webp"])
@@ -214,8 +200,3 @@ def test_pixels_of_unknown_range(tmp_path: Path) -> None:
     for dtype in (np.float32, np.int32):
         saved(tmp_path / "x.tiff", np.ones((28, 28), dtype))
         assert "pixels of 32 bits" in message(tmp_path / "x.tiff")
-
-
-def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        read_picture(tmp_path / "x.png")
