@@ -52,12 +52,7 @@ class Reference:
 
 
 def make_reference(
-    train: Dataset,
-    test: Dataset,
-    judges: Mapping[Kind, Judge],
-    n: int,
-    *,
-    seed: int = 0,
+    train: Dataset, test: Dataset, judges: Mapping[Kind, Judge], n: int, *, seed: int = 0
 ) -> Reference:
     """Look at the real images once, behind a progress bar, for any number of models.
 
@@ -69,11 +64,11 @@ def make_reference(
     """
     # Not the seed itself: a caller who draws training images by the same one would get the same images.
     generator = torch.Generator().manual_seed(seed + 1_000_003)
-    chosen = torch.randperm(len(train), generator=generator)[: min(n, len(train))]
+    chosen = torch.randperm(len(train), generator=generator)[:n]
     shuffled = torch.randperm(len(test), generator=generator)
     held_out, queries = shuffled[:n], test.images[shuffled[-min(QUERIES, n) :]]
     first, *others = judges
-    looks = len(train) + len(queries) + n * len(judges)
+    looks = len(train) + len(chosen) * len(others) + len(queries) + n
     with bar(looks, "images", what="judging real images") as progress:
         everything = look(judges[first], train.images, each_batch=progress.update)
         training = {first: Seen(everything.features[chosen], everything.answers[chosen])}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genlab.evaluation.judges.networks import FEATURES, JUDGES, Kind, Residual
+from genlab.evaluation.judges.networks import FEATURES, JUDGES, Kind
 from genlab.family import count_parameters
 from tests.evaluation.conftest import KINDS
 
@@ -25,8 +25,3 @@ def test_there_are_two_of_different_make() -> None:
     assert tuple(JUDGES) == KINDS
     plain, residual = (judge(10) for judge in JUDGES.values())
     assert count_parameters(plain) != count_parameters(residual)
-
-
-@pytest.mark.parametrize(("size", "half"), [(28, 14), (7, 4), (1, 1)])
-def test_a_residual_block_halves_the_resolution(size: int, half: int) -> None:
-    assert Residual(3, 5).eval()(torch.rand(2, 3, size, size)).shape == (2, 5, half, half)

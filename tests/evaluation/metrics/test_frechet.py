@@ -1,9 +1,7 @@
-"""The Fréchet distance against its closed form, SciPy, torchmetrics and its invariances."""
+"""The Fréchet distance against its closed form, torchmetrics, SciPy's line and its invariances."""
 
-import numpy as np
 import pytest
 import torch
-from scipy.linalg import sqrtm
 from scipy.stats import linregress
 from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -19,16 +17,6 @@ def test_one_dimension_is_the_difference_of_means_and_of_deviations() -> None:
     a, b = features(50, 1, 1), features(70, 1, 2)
     expected = (a.mean() - b.mean()) ** 2 + (a.std() - b.std()) ** 2
     assert frechet_distance(a, b) == pytest.approx(expected.item(), rel=1e-9)
-
-
-@pytest.mark.parametrize("d", [2, 5, 20])
-def test_equals_the_definition_with_scipys_square_root(d: int) -> None:
-    a, b = features(100, d, 1), features(80, d, 2)
-    covariance_a, covariance_b = np.cov(a.numpy().T), np.cov(b.numpy().T)
-    root = sqrtm(covariance_a @ covariance_b).real
-    expected = ((a.mean(0) - b.mean(0)) ** 2).sum().item()
-    expected += np.trace(covariance_a + covariance_b - 2 * root)
-    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
 
 
 class AsTheyAre(torch.nn.Identity):
@@ -48,14 +36,10 @@ def test_equals_torchmetrics(n: int, m: int, d: int) -> None:
     assert frechet_distance(a, b) == pytest.approx(theirs.compute().item(), rel=1e-6)
 
 
-def test_is_zero_of_a_set_and_itself_and_symmetric() -> None:
+def test_is_symmetric_and_zero_of_a_set_and_itself_also_where_features_are_all_zero() -> None:
     a, b = features(100, 8, 1), features(100, 8, 2)
-    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a))
-
-
-def test_features_that_are_all_zero_do_not_break_it() -> None:
-    a = torch.cat([features(100, 3, 1), torch.zeros(100, 2)], dim=1)
+    a[:, 5:] = 0
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
 
 

@@ -67,17 +67,6 @@ def test_fresh_images_are_not_called_copies() -> None:
     assert errors == pytest.approx(binomial, rel=0.2)
 
 
-def test_averaged_images_are_closer_and_are_not_copies() -> None:
-    """The mean of the ten nearest others is near to many: what blur does, by another way."""
-    digits = load_dataset("digits", "train").images.float().flatten(1) / 255
-    digits = digits[torch.randperm(len(digits), generator=seeded())]
-    training, test, others = digits[:700], digits[700:1000], digits[1000:]
-    averaged = torch.stack([training[i].mean(0) for i in nearest(others, training, k=10).indices])
-    closer, copied = memorisation(nearest(averaged, training), nearest(test, training))
-    assert closer.value > 0.8
-    assert copied.value < 0.05
-
-
 def test_closer_is_mann_and_whitneys() -> None:
     ours = torch.randint(0, 9, (40, 2), generator=seeded()).float().sort(1).values
     theirs = torch.randint(1, 12, (70, 2), generator=seeded()).float().sort(1).values

@@ -24,10 +24,6 @@ def test_without_a_difference_it_guesses() -> None:
     assert kstest([test.p_value for test in tests], "uniform").pvalue > 0.01
 
 
-def test_one_kind_far_away_is_always_told() -> None:
-    assert two_sample_test(normal(200, 5, 1), normal(200, 5, 2) + 6).accuracy > 0.99
-
-
 def test_a_narrower_cloud_with_the_same_mean_is_noticed() -> None:
     result = two_sample_test(normal(600, 8, 1), 0.5 * normal(600, 8, 2))
     assert result.accuracy > 0.5 + 5 * result.standard_error
