@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from genlab.evaluation.judges.features import look
@@ -11,18 +10,10 @@ from genlab.evaluation.reference import Reference, make_reference
 from tests.evaluation.conftest import Digits, Judges
 
 
-@pytest.mark.parametrize("n", [73, 360])
-def test_as_many_as_asked_for(n: int, digits: Digits, judges: Judges) -> None:
-    reference = make_reference(*digits, judges, n)
-    assert len(reference.held_out.unique()) == n
-    assert {len(seen.features) for seen in reference.training.values()} == {n}
-    assert reference.test_seen.shape == (n, 64)
-    assert len(reference.every_training) == 1437
-
-
 def test_what_is_seen_is_of_the_images_chosen(reference: Reference) -> None:
     """The same images for every judge, and of the test images those that are held out."""
     test, judges = reference.test, reference.judges
+    assert len(reference.held_out.unique()) == reference.n == 100
     held_out = look(judges["plain"], test.images[reference.held_out]).features
     torch.testing.assert_close(reference.test_seen, held_out)
     every = {kind: look(judge, reference.train.images).features for kind, judge in judges.items()}
@@ -30,6 +21,7 @@ def test_what_is_seen_is_of_the_images_chosen(reference: Reference) -> None:
     assert all(found.distances.max() < 1e-3 for found in which.values())
     assert torch.equal(which["plain"].indices, which["residual"].indices)
     assert len(which["plain"].indices.unique()) == reference.n
+    assert torch.equal(reference.every_training, every["plain"])
 
 
 def test_the_seed_decides_and_the_global_generator_nothing(

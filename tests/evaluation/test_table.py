@@ -96,7 +96,6 @@ def test_of_precision_more_is_better() -> None:
         ),
         (row("a", around(1), around(5)), row("b", around(5), around(1)), "the judges disagree"),
         (row("a", [1], error=0.5), row("b", [2], error=0.5), "within chance for the plain judge"),
-        # Both judges agree, and nobody knows by how much chance moves it.
         (row("a", [1], error=None), row("b", [2], error=None), "known only from several seeds"),
         (row("a", [1, 1, 1]), row("b", around(2)), "all seeds of a gave one number"),
         (row("a", [1, 2, 3]), row("b", [3, 1, 2]), "equal for the plain judge"),

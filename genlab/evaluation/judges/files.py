@@ -141,14 +141,14 @@ def judges_for(
         GenlabError: as ``find_judge``.
     """
     judges: dict[Kind, Judge] = {}
-    missing = [kind for kind in JUDGES if find_card(train, kind) is None]
+    known = {kind: find_judge(train, kind) for kind in JUDGES}
+    missing = [kind for kind, found in known.items() if found is None]
     if missing and steps is None:
         say(
             f"No {' and no '.join(missing)} judge of {train.name} yet: training now, "
             f"{default_steps(train):,} steps each, kept in {kept_here()} and found there the next time"
         )
-    for kind in JUDGES:
-        found = find_judge(train, kind)
+    for kind, found in known.items():
         if found is not None:
             judges[kind], card = found
             right = card.accuracy

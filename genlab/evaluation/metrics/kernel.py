@@ -8,7 +8,7 @@ null case gives 0 up to noise, and the noise is stated.
 import torch
 from torch import Tensor
 
-from genlab.evaluation.metrics.inputs import check_features
+from genlab.evaluation.metrics.inputs import check_features, drawn
 from genlab.evaluation.metrics.jackknife import Estimate
 
 
@@ -32,15 +32,8 @@ def kernel_distance(
     check_features(a, b, least=subset_size)
     a, b = a.double(), b.double()
     generator = torch.Generator().manual_seed(seed)
-    values = torch.stack(
-        [
-            squared_mmd(
-                a[torch.randperm(len(a), generator=generator)[:subset_size]],
-                b[torch.randperm(len(b), generator=generator)[:subset_size]],
-            )
-            for _ in range(subsets)
-        ]
-    )
+    pairs = ((drawn(a, subset_size, generator), drawn(b, subset_size, generator)) for _ in range(subsets))
+    values = torch.stack([squared_mmd(*pair) for pair in pairs])
     # Subsets share images, so their spread over the root of their number would be far too small. Of n
     # images each leaves out n - m: the delete-d jackknife (Shao and Wu 1989) scales the spread by that.
     n, m = min(len(a), len(b)), subset_size

@@ -5,27 +5,7 @@ import torch
 
 from genlab.evaluation.metrics import manifold, radii
 from tests.evaluation.conftest import normal, seeded
-
-
-def brute_force(real: torch.Tensor, generated: torch.Tensor, k: int) -> tuple[float, float, float, float]:
-    """By the definitions, one pair at a time."""
-
-    def distance(x: torch.Tensor, y: torch.Tensor) -> float:
-        return (x - y).square().sum().sqrt().item()
-
-    def ball(cloud: torch.Tensor, i: int) -> float:
-        return sorted(distance(cloud[i], cloud[j]) for j in range(len(cloud)) if j != i)[k - 1]
-
-    real_balls = [ball(real, i) for i in range(len(real))]
-    own_balls = [ball(generated, j) for j in range(len(generated))]
-    between = [[distance(x, y) for y in generated] for x in real]
-    n, m = len(real), len(generated)
-    in_real = [sum(between[i][j] <= real_balls[i] for i in range(n)) for j in range(m)]
-    precision = sum(count > 0 for count in in_real) / m
-    density = sum(in_real) / (k * m)
-    recall = sum(any(between[i][j] <= own_balls[j] for j in range(m)) for i in range(n)) / n
-    coverage = sum(any(between[i][j] <= real_balls[i] for j in range(m)) for i in range(n)) / n
-    return precision, recall, density, coverage
+from tests.oracles.evaluation import brute_force
 
 
 def check(real: torch.Tensor, generated: torch.Tensor, k: int) -> None:
