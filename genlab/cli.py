@@ -324,7 +324,7 @@ def judge(
     """Train the classifiers that evaluate looks through, for data that none come with the package for."""
     from genlab.commands.evaluate import load_both
     from genlab.errors import did_you_mean
-    from genlab.evaluation.judges.find import doubt_about, make_judge
+    from genlab.evaluation.judges.files import doubt_about, make_judge
     from genlab.evaluation.judges.networks import JUDGES
 
     if kind is not None and kind not in JUDGES:

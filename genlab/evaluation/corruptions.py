@@ -53,9 +53,7 @@ def drop_classes(images: Tensor, labels: Tensor, level: float, generator: torch.
     lost = torch.isin(labels, classes[len(classes) - dropped :])
     kept, places = (~lost).nonzero()[:, 0], lost.nonzero()[:, 0]
     order = torch.randperm(len(kept), generator=generator)
-    result = images.clone()
-    result[places] = images[kept[order[torch.arange(len(places)) % len(kept)]]]
-    return result
+    return images.index_copy(0, places, images[kept[order[torch.arange(len(places)) % len(kept)]]])
 
 
 def duplicate(images: Tensor, level: float, generator: torch.Generator) -> Tensor:
@@ -64,9 +62,7 @@ def duplicate(images: Tensor, level: float, generator: torch.Generator) -> Tenso
     order = torch.randperm(len(images), generator=generator)
     few, copies = max(len(images) // 20, 1), round(level * len(images))
     places = torch.arange(len(images) - copies, len(images))  # in that order, the few come first and go last
-    result = images.clone()
-    result[order[places]] = images[order[places % few]]
-    return result
+    return images.index_copy(0, order[places], images[order[places % few]])
 
 
 def memorise(images: Tensor, training: Tensor, level: float, generator: torch.Generator) -> Tensor:
@@ -80,10 +76,9 @@ def memorise(images: Tensor, training: Tensor, level: float, generator: torch.Ge
     _check(images, level)
     copies = round(level * len(images))
     copied = training[torch.randperm(len(training), generator=generator)[:copies]]
-    result = images.clone()
+    copied = to_unit(copied) if copied.dtype == torch.uint8 else copied
     places = torch.randperm(len(images), generator=generator)[:copies]
-    result[places] = to_unit(copied) if copied.dtype == torch.uint8 else copied
-    return result
+    return images.index_copy(0, places, copied.to(images.dtype))
 
 
 def _check(images: Tensor, level: float) -> None:

@@ -8,27 +8,16 @@ from torch import Tensor
 
 from genlab.data import Dataset
 from genlab.errors import GenlabError
+from genlab.evaluation import metrics
 from genlab.evaluation.judges.features import Seen, check_measurable, look
-from genlab.evaluation.judges.find import doubt_about, judges_for
+from genlab.evaluation.judges.files import doubt_about, judges_for
 from genlab.evaluation.judges.networks import FEATURES, Judge, Kind
-from genlab.evaluation.metrics import (
-    class_shares,
-    classes_drawn,
-    conditional_accuracy,
-    frechet_distance,
-    frechet_without_bias,
-    histogram_distance,
-    jackknife_error,
-    kernel_distance,
-    manifold,
-    nearest,
-    two_sample_test,
-)
 from genlab.evaluation.metrics.memorisation import memorisation
-from genlab.evaluation.reference import QUERIES, Reference, check_set_size, looks_needed, make_reference
+from genlab.evaluation.reference import QUERIES, Reference, make_reference
 from genlab.evaluation.report import Key, Metric, Report, by_key, with_ratio
 from genlab.progress import bar
 
+LEAST = 73  # images: without a tenth of them, as the jackknife goes, more than there are features
 ENOUGH = 4 * FEATURES  # images for an extrapolation: its smallest part is a quarter of them
 
 
@@ -58,47 +47,36 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
         yield from _distances(seen, reference, kind)
         yield from _neighbours(seen, reference, kind)
         yield from _classes(seen, reference, kind, labels)
-        test = two_sample_test(reference.training[kind].features, seen.features)
+        test = metrics.two_sample_test(reference.training[kind].features, seen.features)
         yield Metric("two_sample", test.accuracy, test.standard_error, kind)
         if kind == reference.first:
-            found = nearest(seen.features[:QUERIES], reference.every_training)
-            memory = memorisation(found, reference.test_features)
-            yield Metric("closer_features", memory.closer, memory.closer_error, kind)
-            yield Metric("copied_features", memory.copied, memory.copied_error, kind)
-    memory = memorisation(nearest(images[:QUERIES], reference.train.images), reference.test_pixels)
-    yield Metric("closer_pixels", memory.closer, memory.closer_error)
-    yield Metric("copied_pixels", memory.copied, memory.copied_error)
-
-
-def number_of_figures(reference: Reference, labels: Tensor | None = None) -> int:
-    """How many figures ``measure`` yields: the length of its progress bar."""
-    each = 9 + (reference.n >= ENOUGH) + (labels is not None)
-    return len(reference.judges) * each + 4
-
-
-def real_figures(reference: Reference) -> Iterator[Metric]:
-    """What real test images get: the floor, and the row of real data in a table."""
-    index = reference.held_out
-    yield from measure(reference.test.images[index], reference, reference.test.labels[index])
+            found = metrics.nearest(seen.features[:QUERIES], reference.every_training)
+            closer, copied = memorisation(found, reference.test_features)
+            yield Metric("closer_features", *closer, kind)
+            yield Metric("copied_features", *copied, kind)
+    found = metrics.nearest(images[:QUERIES], reference.train.images)
+    closer, copied = memorisation(found, reference.test_pixels)
+    yield Metric("closer_pixels", *closer)
+    yield Metric("copied_pixels", *copied)
 
 
 def _distances(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Metric]:
     real = reference.training[kind].features
 
     def to_real(features: Tensor) -> float:
-        return frechet_distance(features, real)
+        return metrics.frechet_distance(features, real)
 
-    yield Metric("frechet", to_real(seen.features), jackknife_error(to_real, seen.features), kind)
+    yield Metric("frechet", to_real(seen.features), metrics.jackknife_error(to_real, seen.features), kind)
     if reference.n >= ENOUGH:
-        endless = frechet_without_bias(real, seen.features)
+        endless = metrics.frechet_without_bias(real, seen.features)
         yield Metric("frechet_unbiased", endless.value, endless.standard_error, kind)
-    kernel = kernel_distance(real, seen.features, subset_size=min(500, reference.n // 2))
-    yield Metric("kernel", kernel.value, kernel.standard_error, kind)
+    kernel = metrics.kernel_distance(real, seen.features, subset_size=min(500, reference.n // 2))
+    yield Metric("kernel", *kernel, kind)
 
 
 def _neighbours(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Metric]:
     # The errors are those of the choice of generated images; that of the real ones is left out.
-    four = manifold(reference.training[kind].features, seen.features)
+    four = metrics.manifold(reference.training[kind].features, seen.features)
     yield Metric("precision", four.precision, _share_error(four.precision, reference.n), kind)
     yield Metric("recall", four.recall, _share_error(four.recall, reference.n), kind)
     yield Metric("density", four.density, four.density_error, kind)
@@ -107,16 +85,16 @@ def _neighbours(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Metric
 
 def _classes(seen: Seen, reference: Reference, kind: Kind, labels: Tensor | None) -> Iterator[Metric]:
     classes = reference.train.num_classes
-    shares = class_shares(seen.answers, classes)
-    real = class_shares(reference.training[kind].answers, classes)
+    shares = metrics.class_shares(seen.answers, classes)
+    real = metrics.class_shares(reference.training[kind].answers, classes)
 
     def to_real(answers: Tensor) -> float:
-        return histogram_distance(class_shares(answers, classes), real)
+        return metrics.histogram_distance(metrics.class_shares(answers, classes), real)
 
-    yield Metric("histogram", to_real(seen.answers), jackknife_error(to_real, seen.answers), kind)
-    yield Metric("classes", classes_drawn(shares), None, kind)
+    yield Metric("histogram", to_real(seen.answers), metrics.jackknife_error(to_real, seen.answers), kind)
+    yield Metric("classes", metrics.classes_drawn(shares), None, kind)
     if labels is not None:
-        right = conditional_accuracy(seen.answers, labels)
+        right = metrics.conditional_accuracy(seen.answers, labels)
         yield Metric("class_accuracy", right, _share_error(right, len(labels)), kind)
 
 
@@ -147,25 +125,21 @@ class Yardstick:
     @property
     def notes(self) -> tuple[str, ...]:
         """Warnings: a judge that hardly beats guessing; a test set that holds training images."""
-        labels = self.reference.test.labels[self.reference.held_out]
-        doubts = (
-            doubt_about(kind, self.floor["class_accuracy", kind].value, labels)
-            for kind in self.reference.judges
-        )
-        return (*(doubt for doubt in doubts if doubt is not None), *self._about_copies())
-
-    def _about_copies(self) -> Iterator[str]:
-        """Published data hold a few copies too; from a tenth on, the floor is not that of new images."""
-        distances = self.reference.test_pixels.distances[:, 0]
+        reference = self.reference
+        labels = reference.test.labels[reference.held_out]
+        accuracies = {kind: self.floor["class_accuracy", kind].value for kind in reference.judges}
+        notes = [doubt_about(kind, accuracy, labels) for kind, accuracy in accuracies.items()]
+        distances = reference.test_pixels.distances[:, 0]
         copies = int((distances == 0).sum())
-        if copies >= len(distances) / 10:
-            yield (
+        if copies >= len(distances) / 10:  # published data hold a few too; these the floor shows
+            notes.append(
                 f"Warning: {copies:,} of {len(distances):,} test images are training images too, so new "
                 "images cannot reach the floor: take them out of the test set"
             )
-        for kind in self.reference.judges:
+        for kind in reference.judges:
             if ("frechet_ratio", kind) not in self.floor:
-                yield f"Fréchet / floor is undefined for the {kind} judge: its floor is 0"
+                notes.append(f"Fréchet / floor is undefined for the {kind} judge: its floor is 0")
+        return tuple(note for note in notes if note is not None)
 
 
 def make_yardstick(
@@ -191,9 +165,9 @@ def make_yardstick(
     """
     n = images_per_set(n, test)
     judges = judges_for(train, test, say=say) if judges is None else judges
-    with bar(looks_needed(train, judges, n), "images", what="judging real images") as progress:
-        reference = make_reference(train, test, judges, n, seed=seed, each_batch=progress.update)
-    floor = by_key(_counted(real_figures(reference), reference, "figures of real images", test.labels))
+    reference = make_reference(train, test, judges, n, seed=seed)
+    held_out = reference.held_out
+    floor = _figures(test.images[held_out], reference, test.labels[held_out], of="real images")
     return Yardstick(reference, with_ratio(floor, floor))
 
 
@@ -201,10 +175,25 @@ def images_per_set(n: int | None, test: Dataset) -> int:
     """``n``, or as many as there are test images, at most 10,000, if it is None.
 
     Raises:
-        GenlabError: it is out of range.
+        GenlabError: too few images for a covariance, or more than there are real ones.
     """
+    if len(test) < LEAST:
+        raise GenlabError(
+            f"{test.name} has {len(test):,} test images, and a covariance of {FEATURES} features and its "
+            f"error need {LEAST}: add pictures, about {5 * LEAST} in all, of which every fifth is for "
+            f"testing (or {LEAST} in a test folder)"
+        )
     n = min(10_000, len(test)) if n is None else n
-    check_set_size(n, test)
+    if n < LEAST:
+        raise GenlabError(
+            f"{n} images are too few: the covariance of {FEATURES} features and its error need {LEAST}, "
+            "and a figure worth quoting a thousand"
+        )
+    if n > len(test):
+        raise GenlabError(
+            f"{n:,} images cannot be held against a floor: {test.name} has {len(test):,} test images, "
+            f"so evaluate at most {len(test):,}"
+        )
     return n
 
 
@@ -229,16 +218,17 @@ def report_on(
         GenlabError: as ``measure``.
     """
     reference, floor = yardstick.reference, yardstick.floor
-    figures = by_key(_counted(measure(images, reference, labels), reference, f"figures of {name}", labels))
-    figures = with_ratio(figures, floor) | by_key(more)
+    figures = with_ratio(_figures(images, reference, labels, of=name), floor) | by_key(more)
     return Report(name, reference.train.name, reference.n, seed, figures, floor, yardstick.notes)
 
 
-def _counted(
-    figures: Iterator[Metric], reference: Reference, what: str, labels: Tensor | None = None
-) -> Iterator[Metric]:
-    """The same figures behind a progress bar."""
-    with bar(number_of_figures(reference, labels), "figures", what=what) as progress:
-        for figure in figures:
+def _figures(images: Tensor, reference: Reference, labels: Tensor | None, *, of: str) -> dict[Key, Metric]:
+    """All that ``measure`` yields, behind a progress bar."""
+    each_judge = 9 + (reference.n >= ENOUGH) + (labels is not None)
+    total = len(reference.judges) * each_judge + 4
+    figures = []
+    with bar(total, "figures", what=f"figures of {of}") as progress:
+        for figure in measure(images, reference, labels):
+            figures.append(figure)
             progress.update()
-            yield figure
+    return by_key(figures)

@@ -4,20 +4,19 @@ Generated images are compared with N training images, which is what a model lear
 is what N test images get in their place: as good as new images can be, with this judge and this N.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from genlab.data import Dataset
-from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import Seen, look
-from genlab.evaluation.judges.networks import FEATURES, Judge, Kind
+from genlab.evaluation.judges.networks import Judge, Kind
 from genlab.evaluation.metrics.memorisation import Nearest, nearest
+from genlab.progress import bar
 
 QUERIES = 2000  # images whose nearest training images are searched for: enough for a share of 1 %
-LEAST = 73  # images: without a tenth of them, as the jackknife goes, more than there are features
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,44 +51,31 @@ class Reference:
         return next(iter(self.judges))
 
 
-def looks_needed(train: Dataset, judges: Mapping[Kind, Judge], n: int) -> int:
-    """How many images judges look at in ``make_reference``: the length of its progress bar."""
-    return len(train) + min(QUERIES, n) + n * len(judges)
-
-
 def make_reference(
-    train: Dataset,
-    test: Dataset,
-    judges: Mapping[Kind, Judge],
-    n: int,
-    *,
-    seed: int = 0,
-    each_batch: Callable[[int], object] = lambda size: None,
+    train: Dataset, test: Dataset, judges: Mapping[Kind, Judge], n: int, *, seed: int = 0
 ) -> Reference:
-    """Look at the real images once, for any number of models.
+    """Look at the real images once, behind a progress bar, for any number of models.
 
     Args:
         train, test: the splits, whole.
         judges: by kind, in eval mode, trained on ``train``.
-        n: images per set, at least 73 and at most as many as there are test images.
+        n: images per set, as ``measure.images_per_set`` has them.
         seed: which ones.
-        each_batch: told how many images were looked at, after each batch.
-
-    Raises:
-        GenlabError: ``n`` is out of range.
     """
-    check_set_size(n, test)
     # Not the seed itself: a caller who draws training images by the same one would get the same images.
     generator = torch.Generator().manual_seed(seed + 1_000_003)
-    chosen = torch.randperm(len(train), generator=generator)[: min(n, len(train))]
+    chosen = torch.randperm(len(train), generator=generator)[:n]
     shuffled = torch.randperm(len(test), generator=generator)
     held_out, queries = shuffled[:n], test.images[shuffled[-min(QUERIES, n) :]]
     first, *others = judges
-    everything = look(judges[first], train.images, each_batch=each_batch)
-    training = {first: Seen(everything.features[chosen], everything.answers[chosen])}
-    for kind in others:
-        training[kind] = look(judges[kind], train.images[chosen], each_batch=each_batch)
-    seen = look(judges[first], queries, each_batch=each_batch)
+    looks = len(train) + len(chosen) * len(others) + len(queries) + n
+    with bar(looks, "images", what="judging real images") as progress:
+        everything = look(judges[first], train.images, each_batch=progress.update)
+        training = {first: Seen(everything.features[chosen], everything.answers[chosen])}
+        for kind in others:
+            training[kind] = look(judges[kind], train.images[chosen], each_batch=progress.update)
+        of_queries = look(judges[first], queries, each_batch=progress.update)
+        of_held_out = look(judges[first], test.images[held_out], each_batch=progress.update)
     return Reference(
         train=train,
         test=test,
@@ -97,28 +83,8 @@ def make_reference(
         n=n,
         training=training,
         held_out=held_out,
-        test_seen=look(judges[first], test.images[held_out], each_batch=each_batch).features,
+        test_seen=of_held_out.features,
         every_training=everything.features,
         test_pixels=nearest(queries, train.images),
-        test_features=nearest(seen.features, everything.features),
+        test_features=nearest(of_queries.features, everything.features),
     )
-
-
-def check_set_size(n: int, test: Dataset) -> None:
-    """Raise GenlabError where N images are too few for a covariance, or more than there are real ones."""
-    if len(test) < LEAST:
-        raise GenlabError(
-            f"{test.name} has {len(test):,} test images, and a covariance of {FEATURES} features and its "
-            f"error need {LEAST}: add pictures, about {5 * LEAST} in all, of which every fifth is for "
-            f"testing (or {LEAST} in a test folder)"
-        )
-    if n < LEAST:
-        raise GenlabError(
-            f"{n} images are too few: the covariance of {FEATURES} features and its error need {LEAST}, "
-            "and a figure worth quoting a thousand"
-        )
-    if n > len(test):
-        raise GenlabError(
-            f"{n:,} images cannot be held against a floor: {test.name} has {len(test):,} test images, "
-            f"so evaluate at most {len(test):,}"
-        )

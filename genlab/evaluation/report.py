@@ -48,10 +48,7 @@ class About:
 
 KNOWN_METRICS: Mapping[str, About] = {
     "frechet": About(
-        "Fréchet distance",
-        "low",
-        "squared, between Gaussians fitted to real and generated features",
-        digits=3,
+        "Fréchet distance", "low", "squared, between Gaussians fitted to real and generated features"
     ),
     "frechet_ratio": About(
         "Fréchet / floor",
@@ -60,7 +57,7 @@ KNOWN_METRICS: Mapping[str, About] = {
         digits=1,
     ),
     "frechet_unbiased": About(
-        "Fréchet, N to infinity", "low", "that distance extrapolated to endlessly many images", digits=3
+        "Fréchet, N to infinity", "low", "that distance extrapolated to endlessly many images"
     ),
     "kernel": About(
         "kernel distance x1000", "low", "between whole distributions of features", scale=1000, digits=2
@@ -145,15 +142,8 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists, dicts and numbers, for ``json.dump``; ``report_from_json`` reads it back."""
-        return {
-            "name": self.name,
-            "dataset": self.dataset,
-            "n": self.n,
-            "seed": self.seed,
-            "figures": [asdict(figure) for figure in self.figures.values()],
-            "floor": [asdict(figure) for figure in self.floor.values()],
-            "notes": list(self.notes),
-        }
+        figures, floor = ([asdict(f) for f in part.values()] for part in (self.figures, self.floor))
+        return vars(self) | {"figures": figures, "floor": floor, "notes": list(self.notes)}
 
 
 def report_from_json(values: Mapping[str, Any]) -> Report:

@@ -64,7 +64,8 @@ def _cells(
     rows: Sequence[Row], judge: Kind, names: Sequence[str], *, reasons: bool = True
 ) -> list[list[str]]:
     """The titles, then a line per model."""
-    columns = [key for name in names for key in ((name, judge), (name, None)) if _any(rows, key)]
+    keys = [key for name in names for key in ((name, judge), (name, None))]
+    columns = [key for key in keys if any(row.figure(key) is not None for row in rows)]
     titles = [KNOWN_METRICS[name].title for name, _ in columns] or ["figures"]  # none where all are refused
     lines = [["model", *titles]]
     for row in rows:
@@ -76,10 +77,6 @@ def _cells(
             cells[0] += f" ({len(row.refused)} more refused{why})"
         lines.append([row.name, *cells])
     return lines
-
-
-def _any(rows: Sequence[Row], key: Key) -> bool:
-    return any(row.figure(key) is not None for row in rows)
 
 
 def ranking(rows: Sequence[Row], name: str, judges: Sequence[Kind]) -> str:
@@ -137,36 +134,26 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _no_result(better: Row, worse: Row, name: str, judges: Sequence[Kind]) -> str | None:
+    """Why the order of two is no result; None where it is one."""
     for judge in judges:
-        difference, error, freedom = _difference(better, worse, (name, judge))
+        key = (name, judge)
+        a, b = better.figure(key), worse.figure(key)
+        assert a is not None
+        assert b is not None
+        difference = _badness(worse, key) - _badness(better, key)
         if difference < 0:
             return "the judges disagree"
         if difference == 0:
             return f"equal for the {judge} judge"
-        if error is None:
-            return _unknown_error(better, worse, (name, judge))
-        if difference <= error * student.ppf(0.975, freedom):
+        for row, figure in ((better, a), (worse, b)):
+            if figure.error is None and len(row.reports) > 1:
+                return f"all seeds of {row.name} gave one number, which does not show how far chance moves it"
+        if a.error is None or b.error is None:
+            return "how far chance moves it is known only from several seeds"
+        freedom = len(better.reports) + len(worse.reports) - 2 or 10_000
+        if difference <= sqrt(a.error**2 + b.error**2) * student.ppf(0.975, freedom):
             return f"within chance for the {judge} judge"
     return None
-
-
-def _unknown_error(better: Row, worse: Row, key: Key) -> str:
-    """Why nobody knows how far chance moves the difference of two."""
-    for row in (better, worse):
-        figure = row.figure(key)
-        if figure is not None and figure.error is None and len(row.reports) > 1:
-            return f"all seeds of {row.name} gave one number, which does not show how far chance moves it"
-    return "how far chance moves it is known only from several seeds"
-
-
-def _difference(better: Row, worse: Row, key: Key) -> tuple[float, float | None, int]:
-    """How much worse the second is, its standard error if known, and the degrees of freedom behind that."""
-    difference = _badness(worse, key) - _badness(better, key)
-    freedom = len(better.reports) + len(worse.reports) - 2 or 10_000
-    a, b = better.figure(key), worse.figure(key)
-    if a is None or b is None or a.error is None or b.error is None:
-        return difference, None, freedom
-    return difference, sqrt(a.error**2 + b.error**2), freedom
 
 
 def _badness(row: Row, key: Key) -> float:

@@ -9,7 +9,20 @@ from torch import nn
 from genlab.data import Dataset, load_dataset
 from genlab.evaluation.judges.networks import FEATURES, JUDGES, Judge, Kind
 from genlab.evaluation.measure import Yardstick, make_yardstick
-from genlab.evaluation.reference import Reference, make_reference
+from genlab.evaluation.reference import Reference
+
+KINDS: tuple[Kind, ...] = ("plain", "residual")
+Digits = tuple[Dataset, Dataset]
+Judges = dict[Kind, Judge]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(n: int, d: int, seed: int) -> torch.Tensor:
+    """(N, D) float64 of mean 0 and deviation 1."""
+    return torch.randn(n, d, generator=seeded(seed), dtype=torch.float64)
 
 
 def glance(num_classes: int = 10) -> Judge:
@@ -17,11 +30,18 @@ def glance(num_classes: int = 10) -> Judge:
     return Judge(nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, FEATURES)), num_classes)
 
 
-def glances(num_classes: int = 10) -> dict[Kind, Judge]:
+def glances(num_classes: int = 10) -> Judges:
     """Two different ones, under the names of the real judges."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return {kind: glance(num_classes).eval() for kind in JUDGES}
+
+
+def digits_yardstick() -> Yardstick:
+    """A hundred images per set, for a fixture that is made once."""
+    torch.set_num_threads(1)  # as in every test: the figures are then the same to the bit
+    train, test = load_dataset("digits", "train"), load_dataset("digits", "test")
+    return make_yardstick(train, test, 100, judges=glances())
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,29 +54,21 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def judges() -> dict[Kind, Judge]:
+def yardstick() -> Yardstick:
+    return digits_yardstick()
+
+
+@pytest.fixture(scope="session")
+def reference(yardstick: Yardstick) -> Reference:
+    return yardstick.reference
+
+
+@pytest.fixture(scope="session")
+def judges() -> Judges:
     return glances()
 
 
 @pytest.fixture(scope="session")
-def digits() -> tuple[Dataset, Dataset]:
+def digits() -> Digits:
     """The digits that come with scikit-learn: 1437 training images, 360 test images."""
     return load_dataset("digits", "train"), load_dataset("digits", "test")
-
-
-@pytest.fixture(scope="session")
-def reference(digits: tuple[Dataset, Dataset], judges: dict[Kind, Judge]) -> Reference:
-    """A hundred images per set."""
-    return make_reference(*digits, judges, 100)
-
-
-def digits_yardstick() -> Yardstick:
-    """A hundred images per set, for a fixture that is made once."""
-    torch.set_num_threads(1)  # as in every test: the figures are then the same to the bit
-    train, test = load_dataset("digits", "train"), load_dataset("digits", "test")
-    return make_yardstick(train, test, 100, judges=glances())
-
-
-@pytest.fixture(scope="session")
-def yardstick() -> Yardstick:
-    return digits_yardstick()

@@ -9,10 +9,11 @@ from scipy.ndimage import gaussian_filter
 
 from genlab.errors import GenlabError
 from genlab.evaluation.corruptions import add_noise, blur, drop_classes, duplicate, memorise
+from tests.evaluation.conftest import seeded
 
 N = 200
 LABELS = torch.arange(N) % 10
-TRAINING = torch.rand(300, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+TRAINING = torch.rand(300, 1, 28, 28, generator=seeded(1))
 LEVELS = [0, 0.1, 0.25, 0.5, 0.77, 1]
 
 Corruption = Callable[[torch.Tensor, float, torch.Generator], torch.Tensor]
@@ -28,13 +29,9 @@ CORRUPTIONS: dict[str, Corruption] = {
 @pytest.fixture
 def images() -> torch.Tensor:
     """Two hundred different images; the first pixel says which."""
-    images = torch.rand(N, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(N, 1, 28, 28, generator=seeded())
     images[:, 0, 0, 0] = torch.arange(N) / N
     return images
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def origins(result: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
@@ -50,25 +47,27 @@ def test_keeps_number_shape_and_range_and_leaves_its_argument_alone(
     corrupt: Corruption, level: float, images: torch.Tensor
 ) -> None:
     before = images.clone()
-    result = corrupt(images, level, generator())
+    result = corrupt(images, level, seeded())
     assert torch.equal(images, before)
-    assert result.shape == images.shape
-    assert result.dtype == images.dtype
+    assert (result.shape, result.dtype) == (images.shape, images.dtype)
     assert 0 <= result.min() <= result.max() <= 1
-    assert torch.equal(result, corrupt(images, level, generator()))
+    assert torch.equal(result, corrupt(images, level, seeded()))
     assert torch.equal(result, images) == (level == 0)
 
 
 @pytest.mark.parametrize("corrupt", CORRUPTIONS.values(), ids=CORRUPTIONS)
-@pytest.mark.parametrize("level", [-0.1, 1.01, float("nan")])
-def test_refuses_other_levels(corrupt: Corruption, level: float, images: torch.Tensor) -> None:
-    with pytest.raises(GenlabError, match=r"level should be in \[0, 1\]"):
-        corrupt(images, level, generator())
+def test_refuses_other_levels_and_images(corrupt: Corruption, images: torch.Tensor) -> None:
+    for level in (-0.1, 1.01, float("nan")):
+        with pytest.raises(GenlabError, match=r"level should be in \[0, 1\]"):
+            corrupt(images, level, seeded())
+    for others in (images * 2 - 1, images * 255, images.byte()):
+        with pytest.raises(GenlabError, match="images should be float"):
+            corrupt(others, 0.5, seeded())
 
 
 def test_noise_has_the_standard_deviation_asked_for() -> None:
     grey = torch.full((50, 1, 28, 28), 0.5)
-    noisy = add_noise(grey, 0.1, generator())  # five deviations from either end: nothing is clipped
+    noisy = add_noise(grey, 0.1, seeded())  # five deviations from either end: nothing is clipped
     assert (noisy - grey).std().item() == pytest.approx(0.1, rel=0.03)
     assert (noisy - grey).mean().item() == pytest.approx(0, abs=0.003)
 
@@ -83,7 +82,7 @@ def test_blur_is_scipys(level: float, images: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_last_classes_go_and_the_others_fill_in_evenly(level: float, images: torch.Tensor) -> None:
-    which = origins(drop_classes(images, LABELS, level, generator()), images)
+    which = origins(drop_classes(images, LABELS, level, seeded()), images)
     kept = 10 - min(round(level * 10), 9)
     assert set(LABELS[which].tolist()) == set(range(kept))
     stay = LABELS.lt(kept)
@@ -94,7 +93,7 @@ def test_the_last_classes_go_and_the_others_fill_in_evenly(level: float, images:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_duplicates_are_of_a_twentieth_and_as_many_as_asked_for(level: float, images: torch.Tensor) -> None:
-    which = origins(duplicate(images, level, generator()), images)
+    which = origins(duplicate(images, level, seeded()), images)
     replaced = which != torch.arange(N)
     assert len(set(which[replaced].tolist())) <= N // 20
     if level < 1:
@@ -106,7 +105,7 @@ def test_duplicates_are_of_a_twentieth_and_as_many_as_asked_for(level: float, im
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_memories_are_training_images_each_at_most_once(level: float, images: torch.Tensor) -> None:
-    result = memorise(images, TRAINING, level, generator())
+    result = memorise(images, TRAINING, level, seeded())
     changed = result[(result != images).flatten(1).any(1)]
     assert len(changed) == round(level * N)
     same = (changed[:, None] == TRAINING[None]).flatten(2).all(2)
@@ -116,5 +115,5 @@ def test_memories_are_training_images_each_at_most_once(level: float, images: to
 
 def test_training_images_may_be_bytes(images: torch.Tensor) -> None:
     as_bytes = (TRAINING * 255).round().to(torch.uint8)
-    expected = memorise(images, as_bytes.float() / 255, 0.5, generator())
-    assert torch.equal(memorise(images, as_bytes, 0.5, generator()), expected)
+    expected = memorise(images, as_bytes.float() / 255, 0.5, seeded())
+    assert torch.equal(memorise(images, as_bytes, 0.5, seeded()), expected)

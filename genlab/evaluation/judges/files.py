@@ -1,4 +1,4 @@
-"""Judges on disk: those that come with the package, and those trained here for other data.
+"""A judge for any data set: the one that comes with the package, else one trained here and kept.
 
 Each folder holds safetensors and one ``judges.json``, which says of every file what it was trained on,
 how often it is right on test images, and the SHA-256 of its bytes. A file that has another is refused:
@@ -7,16 +7,23 @@ figures from a judge that nobody knows cannot be compared with any other.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+import torch
+from pydantic import Field, TypeAdapter
+from scipy.stats import binom
+from torch import Tensor
 
 from genlab.config import Settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError
+from genlab.evaluation.judges.features import look
 from genlab.evaluation.judges.networks import JUDGES, Judge, Kind
+from genlab.evaluation.judges.training import default_steps, train_judge
+from genlab.evaluation.metrics.classes import conditional_accuracy
 from genlab.files import (
     DamagedFile,
     make_writable,
@@ -26,9 +33,12 @@ from genlab.files import (
     write_aside,
     writing,
 )
+from genlab.progress import bar
 
 INDEX = "judges.json"
 SHIPPED = Path(str(files("genlab") / "evaluation" / "weights"))
+# Another architecture and another seed, so that the two err in different ways.
+SEEDS: dict[Kind, int] = {"plain": 0, "residual": 1}
 
 
 class JudgeCard(Settings):
@@ -43,6 +53,9 @@ class JudgeCard(Settings):
     seed: int = Field(description="decided initial weights, order and augmentation")
     steps: int = Field(ge=1, description="of training")
     accuracy: float = Field(ge=0, le=1, description="share of the test images that it gets right")
+
+
+_CARDS = TypeAdapter(Annotated[list[JudgeCard], Field(min_length=1)])
 
 
 def kept_here() -> Path:
@@ -77,7 +90,7 @@ def find_card(dataset: Dataset, kind: Kind) -> tuple[Path, JudgeCard] | None:
     return None
 
 
-def read_cards(folder: Path) -> Iterator[JudgeCard]:
+def read_cards(folder: Path) -> list[JudgeCard]:
     """The entries of a folder's index; none where there is no index.
 
     Raises:
@@ -85,14 +98,10 @@ def read_cards(folder: Path) -> Iterator[JudgeCard]:
     """
     path = folder / INDEX
     try:
-        entries = json.loads(path.read_text("utf-8"))
-        if not isinstance(entries, list) or not entries:
-            raise ValueError("no entries")
-        for entry in entries:
-            yield JudgeCard.model_validate(entry)
+        return _CARDS.validate_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
-        return
-    except (OSError, ValueError, TypeError, RecursionError, ValidationError):
+        return []
+    except (OSError, ValueError):
         raise GenlabError(f"{path} is damaged: {_remedy(folder)}") from None
 
 
@@ -112,56 +121,130 @@ def read_judge(folder: Path, card: JudgeCard) -> Judge:
     return judge.eval()
 
 
-def keep_judge(
-    judge: Judge,
-    folder: Path,
-    *,
+def weights_sha256(judge: Judge) -> str:
+    """What ``JudgeCard.sha256`` would be for this judge."""
+    return hashlib.sha256(tensors_to_bytes(judge.state_dict())).hexdigest()
+
+
+def judges_for(
+    train: Dataset, test: Dataset, *, steps: int | None = None, say: Callable[[str], None] = print
+) -> dict[Kind, Judge]:
+    """Both judges of a data set, by kind; trained first where there are none, which takes a while.
+
+    Args:
+        train, test: the two splits, whole.
+        steps: train only so many where one has to be trained, and keep nothing: for a quick look.
+        say: called with a line about each judge and its accuracy; before any training, with what will be
+            trained and where it is kept.
+
+    Raises:
+        GenlabError: as ``find_judge``.
+    """
+    judges: dict[Kind, Judge] = {}
+    known = {kind: find_judge(train, kind) for kind in JUDGES}
+    missing = [kind for kind, found in known.items() if found is None]
+    if missing and steps is None:
+        say(
+            f"No {' and no '.join(missing)} judge of {train.name} yet: training now, "
+            f"{default_steps(train):,} steps each, kept in {kept_here()} and found there the next time"
+        )
+    for kind, found in known.items():
+        if found is not None:
+            judges[kind], card = found
+            right = card.accuracy
+            say(f"{kind} judge of {card.dataset}: right on {card.accuracy:.2%} of its test images")
+        elif steps is not None:
+            judges[kind], right = train_new(kind, train, test, steps=steps, seed=SEEDS[kind])
+            say(f"{kind} judge, {steps} steps: right on {right:.2%} of the test images")
+        else:
+            judges[kind], card = make_judge(kind, train, test)
+            right = card.accuracy
+            say(f"{kind} judge, kept in {kept_here() / card.file}: right on {right:.2%}")
+        doubt = doubt_about(kind, right, test.labels)
+        if doubt is not None:
+            say(doubt)
+    return judges
+
+
+def doubt_about(kind: Kind, accuracy: float, labels: Tensor) -> str | None:
+    """A warning where a judge is not clearly better than naming the most frequent class each time, or None.
+
+    It is clearly better if a judge that has come only a tenth of the way from there to perfection would be
+    right so often less than once in 40 times: a one-sided binomial test.
+
+    Args:
+        kind: ``plain`` or ``residual``.
+        accuracy: share of the test images that it gets right.
+        labels: of those test images, (N,) int64.
+    """
+    n = len(labels)
+    guess = float(torch.bincount(labels).max()) / n
+    if binom.sf(round(accuracy * n) - 1, n, guess + (1 - guess) / 10) <= 0.025:
+        return None
+    return (
+        f"Warning: the {kind} judge is right on {accuracy:.0%} of {n:,} test images, and naming "
+        f"the most frequent class is on {guess:.0%}: its figures say little. Add images, or "
+        "train it longer, genlab judge --steps"
+    )
+
+
+def make_judge(
     kind: Kind,
-    dataset: Dataset,
-    seed: int,
-    steps: int,
-    accuracy: float,
-) -> JudgeCard:
-    """Write a judge and its entry, in place of an earlier one of this kind for the same data.
+    train: Dataset,
+    test: Dataset,
+    *,
+    folder: Path | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+) -> tuple[Judge, JudgeCard]:
+    """Train a judge behind a progress bar and keep it, in place of an earlier one of this kind and data.
+
+    Args:
+        kind: ``plain`` or ``residual``.
+        train, test: the two splits, whole.
+        folder: where to keep it; ``data/judges`` if left out.
+        steps: of training; ``training.default_steps`` if left out.
+        seed: initial weights, order and augmentation; each kind has its own if left out.
 
     Raises:
         GenlabError: the folder cannot be written to, or its index is damaged.
     """
-    content = tensors_to_bytes(judge.state_dict())
+    folder = kept_here() if folder is None else folder
+    read_cards(folder)  # what is wrong with the folder is said before minutes are spent on training
+    with writing(folder):
+        make_writable(folder)
+    steps = default_steps(train) if steps is None else steps
+    seed = SEEDS[kind] if seed is None else seed
+    judge, right = train_new(kind, train, test, steps=steps, seed=seed)
     card = JudgeCard(
-        file=f"{Path(dataset.name).stem}-{dataset.fingerprint[:8]}-{kind}.safetensors",
-        sha256=hashlib.sha256(content).hexdigest(),
+        file=f"{Path(train.name).stem}-{train.fingerprint[:8]}-{kind}.safetensors",
+        sha256=weights_sha256(judge),
         kind=kind,
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        num_classes=dataset.num_classes,
+        dataset=train.name,
+        fingerprint=train.fingerprint,
+        num_classes=train.num_classes,
         seed=seed,
         steps=steps,
-        accuracy=accuracy,
+        accuracy=right,
     )
-    open_folder(folder)
     others = [other for other in read_cards(folder) if other.file != card.file]
     cards = sorted([*others, card], key=lambda each: each.file)
     with writing(folder):
-        write_aside(folder / card.file, content)
+        write_aside(folder / card.file, tensors_to_bytes(judge.state_dict()))
         write_aside(folder / INDEX, json.dumps([each.model_dump() for each in cards], indent=2) + "\n")
-    return card
+    return judge, card
 
 
-def open_folder(folder: Path) -> None:
-    """Make the folder that a judge will be kept in: before it is trained, which takes minutes.
-
-    Raises:
-        GenlabError: it cannot be written to, or its index is damaged.
-    """
-    list(read_cards(folder))
-    with writing(folder):
-        make_writable(folder)
-
-
-def weights_sha256(judge: Judge) -> str:
-    """What ``JudgeCard.sha256`` would be for this judge."""
-    return hashlib.sha256(tensors_to_bytes(judge.state_dict())).hexdigest()
+def train_new(kind: Kind, train: Dataset, test: Dataset, *, steps: int, seed: int) -> tuple[Judge, float]:
+    """A trained judge and the share of the test images that it gets right."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        judge = JUDGES[kind](train.num_classes)
+    with bar(steps, "steps", what=f"{kind} judge") as progress:
+        for loss in train_judge(judge, train, steps=steps, seed=seed):
+            progress.update()
+            progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
+    return judge, conditional_accuracy(look(judge, test.images).answers, test.labels)
 
 
 def _remedy(folder: Path) -> str:

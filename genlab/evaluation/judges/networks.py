@@ -62,9 +62,8 @@ def plain_judge(num_classes: int = 10) -> Judge:
 def residual_judge(num_classes: int = 10) -> Judge:
     """Residual blocks with strides, then the mean over all places (He et al. 2016, arXiv:1512.03385)."""
     blocks = [Residual(16, 32), Residual(32, 64), Residual(64, FEATURES)]
-    return Judge(
-        nn.Sequential(convolution(1, 16), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()), num_classes
-    )
+    body = nn.Sequential(convolution(1, 16), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return Judge(body, num_classes)
 
 
 class Residual(nn.Module):

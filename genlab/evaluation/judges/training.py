@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from genlab.data import Dataset
 from genlab.evaluation.judges.networks import Judge
 
+BATCH = 128  # images per step
 MIRRORED = ("fashion_mnist",)  # a mirrored shirt is a shirt; a mirrored 3 is nothing
 
 
@@ -44,9 +45,7 @@ def moved(images: Tensor, generator: torch.Generator, *, mirror: bool) -> Tensor
     return F.grid_sample(images + 1, places, align_corners=False) - 1  # outside is black, which is -1
 
 
-def train_judge(
-    judge: Judge, dataset: Dataset, *, steps: int, seed: int = 0, batch_size: int = 128
-) -> Iterator[float]:
+def train_judge(judge: Judge, dataset: Dataset, *, steps: int, seed: int = 0) -> Iterator[float]:
     """Train in place; yields the cross-entropy of every step, ends with averaged weights in eval mode.
 
     Args:
@@ -54,7 +53,6 @@ def train_judge(
         dataset: a training split.
         steps: how many; the learning rate rises and falls once over them.
         seed: decides order and augmentation; initial weights are the caller's.
-        batch_size: images per step.
     """
     optimiser = torch.optim.AdamW(judge.parameters(), weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=5e-3, total_steps=steps)
@@ -63,7 +61,7 @@ def train_judge(
     generator = torch.Generator().manual_seed(seed)
     mirror = dataset.name in MIRRORED
     judge.train()
-    for _, (images, labels) in zip(range(steps), _endless(dataset, batch_size, generator), strict=False):
+    for _, (images, labels) in zip(range(steps), _endless(dataset, generator), strict=False):
         loss = F.cross_entropy(judge(moved(images, generator, mirror=mirror)), labels, label_smoothing=0.05)
         optimiser.zero_grad()
         loss.backward()
@@ -75,14 +73,12 @@ def train_judge(
     judge.eval()
 
 
-def default_steps(dataset: Dataset, batch_size: int = 128) -> int:
+def default_steps(dataset: Dataset) -> int:
     """Twelve passes over the images; 800 steps where those are few, fourteen passes over clothes."""
     passes = 14 if dataset.name in MIRRORED else 12
-    return max(passes * (len(dataset) // batch_size), 800)
+    return max(passes * (len(dataset) // BATCH), 800)
 
 
-def _endless(
-    dataset: Dataset, batch_size: int, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _endless(dataset: Dataset, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     while True:
-        yield from dataset.batches(batch_size, generator=generator)
+        yield from dataset.batches(BATCH, generator=generator)

@@ -5,7 +5,6 @@ about real images some 99 times in a hundred, so the figures of real data come f
 """
 
 import torch
-from scipy.stats import binom
 from torch import Tensor
 
 
@@ -34,22 +33,3 @@ def conditional_accuracy(answers: Tensor, labels: Tensor) -> float:
         answers, labels: predicted and asked for, (N,) int64 each.
     """
     return float((answers == labels).double().mean())
-
-
-def most_frequent(labels: Tensor) -> float:
-    """Share of the most frequent class, of labels (N,): how often one guess for all images is right."""
-    return float(torch.bincount(labels).max()) / len(labels)
-
-
-def hardly_beats_guessing(accuracy: float, labels: Tensor) -> bool:
-    """Whether a judge is not clearly better than one that names the most frequent class each time.
-
-    It is clearly better if a judge that has come only a tenth of the way from there to perfection would be
-    right so often less than once in 40 times: a one-sided binomial test.
-
-    Args:
-        accuracy: share of the test images that it gets right.
-        labels: of those test images, (N,) int64.
-    """
-    guess, n = most_frequent(labels), len(labels)
-    return bool(binom.sf(round(accuracy * n) - 1, n, guess + (1 - guess) / 10) > 0.025)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.evaluation.metrics.inputs import check_features
+from genlab.evaluation.metrics.inputs import check_features, drawn
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -80,13 +80,7 @@ def frechet_without_bias(a: Tensor, b: Tensor, *, points: int = 10, seed: int = 
     least = max(most // 4, 2 * dimensions)
     sizes = (1 / torch.linspace(1 / least, 1 / most, points, dtype=torch.float64)).round().long().tolist()
     generator = torch.Generator().manual_seed(seed)
-    distances = [
-        frechet_distance(
-            a[torch.randperm(len(a), generator=generator)[:size]],
-            b[torch.randperm(len(b), generator=generator)[:size]],
-        )
-        for size in sizes
-    ]
+    distances = [frechet_distance(drawn(a, size, generator), drawn(b, size, generator)) for size in sizes]
     value, error = _intercept(1 / torch.tensor(sizes).double(), torch.tensor(distances).double())
     return Extrapolation(value, error, tuple(sizes), tuple(distances))
 

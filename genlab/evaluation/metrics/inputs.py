@@ -1,4 +1,4 @@
-"""The one check of the features that metrics compare."""
+"""The features that metrics compare: their one check, and how some of them are drawn."""
 
 import torch
 from torch import Tensor
@@ -18,3 +18,8 @@ def check_features(a: Tensor, b: Tensor, least: int = 1) -> None:
         raise GenlabError(f"{min(len(a), len(b))} images are too few for this metric: use at least {least}")
     if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
         raise GenlabError("features hold a value that is not finite: look at the images they came from")
+
+
+def drawn(features: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """Some n rows, in random order."""
+    return features[torch.randperm(len(features), generator=generator)[:n]]

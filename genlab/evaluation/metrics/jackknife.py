@@ -1,9 +1,17 @@
 """The jackknife: the standard error of any metric computed from images."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Estimate(NamedTuple):
+    """A number from a choice of images, and how far another choice would move it."""
+
+    value: float
+    standard_error: float
 
 
 def jackknife_error(

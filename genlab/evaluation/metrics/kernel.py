@@ -5,32 +5,20 @@ compares whole distributions, and its estimate is right on average whatever the 
 null case gives 0 up to noise, and the noise is stated.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from genlab.evaluation.metrics.inputs import check_features
-
-
-@dataclass(frozen=True)
-class KernelDistance:
-    """An estimate and how far it may be off.
-
-    Attributes:
-        value: mean over the subsets; may be a little below 0 where there is no difference.
-        standard_error: how far another choice of images would move it; up to twice too large where there
-            is no difference, and not a number where every subset is made of all images.
-    """
-
-    value: float
-    standard_error: float
+from genlab.evaluation.metrics.inputs import check_features, drawn
+from genlab.evaluation.metrics.jackknife import Estimate
 
 
 def kernel_distance(
     a: Tensor, b: Tensor, *, subsets: int = 100, subset_size: int = 500, seed: int = 0
-) -> KernelDistance:
+) -> Estimate:
     """Squared maximum mean discrepancy with the kernel (x.y / D + 1)^3, averaged over random subsets.
+
+    It may be a little below 0 where there is no difference. The error is then up to twice too large, and it
+    is not a number where every subset is made of all images.
 
     Args:
         a, b: features, (N, D) and (M, D). Computed in float64.
@@ -44,20 +32,13 @@ def kernel_distance(
     check_features(a, b, least=subset_size)
     a, b = a.double(), b.double()
     generator = torch.Generator().manual_seed(seed)
-    values = torch.stack(
-        [
-            squared_mmd(
-                a[torch.randperm(len(a), generator=generator)[:subset_size]],
-                b[torch.randperm(len(b), generator=generator)[:subset_size]],
-            )
-            for _ in range(subsets)
-        ]
-    )
+    pairs = ((drawn(a, subset_size, generator), drawn(b, subset_size, generator)) for _ in range(subsets))
+    values = torch.stack([squared_mmd(*pair) for pair in pairs])
     # Subsets share images, so their spread over the root of their number would be far too small. Of n
     # images each leaves out n - m: the delete-d jackknife (Shao and Wu 1989) scales the spread by that.
     n, m = min(len(a), len(b)), subset_size
     error = float(values.std() * (m / (n - m)) ** 0.5) if subsets > 1 and m < n else float("nan")
-    return KernelDistance(float(values.mean()), error)
+    return Estimate(float(values.mean()), error)
 
 
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genlab.data import to_unit
-from genlab.errors import GenlabError
+from genlab.evaluation.metrics.jackknife import Estimate
 
 SLICE = 2000  # rows of queries or training images at a time: 16 MB of distances, 6 MB of images
 
@@ -38,27 +38,6 @@ class Nearest:
         return torch.where(mean > 0, self.distances[:, 0] / mean, 0.0)
 
 
-@dataclass(frozen=True)
-class Memorisation:
-    """How generated images lie to the training images, compared with test images.
-
-    Attributes:
-        closer: probability that a random generated image is nearer to its nearest training image than a
-            random test image is to its own (Mann and Whitney 1947; ties count half). 0.5 for real data;
-            copies raise it, but so does a slight blur, and a strong one lowers it.
-        copied: share of the generated images whose relative distance is within the lowest hundredth of
-            that of the test images. 0.01 for real data; copies raise it, blur does not.
-        closer_error: standard error of ``closer`` where there is no difference (Mann and Whitney 1947).
-        copied_error: standard error of ``copied``, binomial. The hundredth itself is uncertain, too: from
-            M test images by a tenth of 1 / sqrt(M).
-    """
-
-    closer: float
-    closer_error: float
-    copied: float
-    copied_error: float
-
-
 def nearest(queries: Tensor, training: Tensor, *, k: int = 50) -> Nearest:
     """The k nearest training images of each query.
 
@@ -72,11 +51,21 @@ def nearest(queries: Tensor, training: Tensor, *, k: int = 50) -> Nearest:
     return Nearest(torch.cat([d for d, _ in parts]), torch.cat([i for _, i in parts]))
 
 
-def memorisation(generated: Nearest, test: Nearest) -> Memorisation:
-    """Both figures, from the nearest training images of generated and of test images (the same k > 1)."""
-    k = generated.distances.shape[1]
-    if k < 2 or test.distances.shape[1] != k:
-        raise GenlabError(f"use the same k of at least 2 in both, got {k} and {test.distances.shape[1]}")
+def memorisation(generated: Nearest, test: Nearest) -> tuple[Estimate, Estimate]:
+    """How generated images lie to the training images, compared with test images.
+
+    Args:
+        generated, test: the training images nearest to both, the same number k > 1 of them.
+
+    Returns:
+        closer: probability that a random generated image is nearer to its nearest training image than a
+            random test image is to its own (Mann and Whitney 1947; ties count half). 0.5 for real data;
+            copies raise it, but so does a slight blur, and a strong one lowers it. Its error is that of no
+            difference.
+        copied: share of the generated images whose relative distance is within the lowest hundredth of
+            that of the test images. 0.01 for real data; copies raise it, blur does not. Its error is
+            binomial; the hundredth itself is uncertain, too: from M test images by a tenth of 1 / sqrt(M).
+    """
     ours, theirs = generated.distances[:, 0].contiguous(), test.distances[:, 0].sort().values
     nearer, nearer_or_same = (torch.searchsorted(theirs, ours, right=right) for right in (False, True))
     closer = 1 - float((nearer + nearer_or_same).double().mean()) / (2 * len(theirs))
@@ -85,7 +74,7 @@ def memorisation(generated: Nearest, test: Nearest) -> Memorisation:
     copied = float((generated.relative() <= limit).double().mean())
     n, m = len(ours), len(theirs)
     closer_error = ((n + m + 1) / (12 * n * m)) ** 0.5
-    return Memorisation(closer, closer_error, copied, (copied * (1 - copied) / n) ** 0.5)
+    return Estimate(closer, closer_error), Estimate(copied, (copied * (1 - copied) / n) ** 0.5)
 
 
 def closest_pairs(generated: Nearest, n: int) -> Tensor:

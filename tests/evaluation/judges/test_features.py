@@ -7,6 +7,7 @@ from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import check_measurable, look
 from genlab.evaluation.judges.networks import FEATURES, plain_judge
+from tests.evaluation.conftest import seeded
 
 
 def test_bytes_and_floats_of_the_same_images_are_seen_alike(dataset: Dataset) -> None:
@@ -15,13 +16,8 @@ def test_bytes_and_floats_of_the_same_images_are_seen_alike(dataset: Dataset) ->
     assert as_bytes.features.shape == (40, FEATURES)
     torch.testing.assert_close(as_bytes.features, as_floats.features, rtol=1e-4, atol=1e-5)
     assert torch.equal(as_bytes.answers, as_floats.answers)
+    assert torch.equal(as_bytes.answers, judge(dataset.images / 255 * 2 - 1).argmax(1))
     assert not as_bytes.features.requires_grad
-
-
-def test_answers_are_the_largest_of_the_judges_own_logits(dataset: Dataset) -> None:
-    judge = plain_judge().eval()
-    expected = judge(dataset.images / 255 * 2 - 1).argmax(1)
-    assert torch.equal(look(judge, dataset.images).answers, expected)
 
 
 def test_batches_make_no_difference_and_are_counted(
@@ -35,49 +31,36 @@ def test_batches_make_no_difference_and_are_counted(
     torch.testing.assert_close(parts.features, whole.features, rtol=1e-4, atol=1e-5)
 
 
-GOOD = torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+GOOD = torch.rand(5, 1, 28, 28, generator=seeded())
+BLACK = torch.zeros(5, 1, 28, 28)
 
 
 @pytest.mark.parametrize(
     "images",
-    [
-        GOOD,
-        GOOD.double(),
-        GOOD.half(),
-        (GOOD * 255).byte(),
-        (GOOD > 0.5).float(),
-        GOOD[:1],
-        torch.cat([GOOD, torch.zeros(5, 1, 28, 28)]),  # some are black: bad, and yet a figure
-    ],
+    [GOOD, GOOD.half(), (GOOD * 255).byte(), (GOOD > 0.5).float(), GOOD[:1], torch.cat([GOOD, BLACK])],
 )
 def test_images_that_will_do(images: torch.Tensor) -> None:
     check_measurable(images)
 
 
 def one_broken(value: float) -> torch.Tensor:
-    images = GOOD.clone()
-    images[3, 0, 5, 5] = value
-    return images
+    return GOOD.clone().index_fill(0, torch.tensor(3), value)
 
 
 @pytest.mark.parametrize(
     ("images", "says"),
     [
-        (GOOD[:, 0], r"should be of shape \(N, 1, 28, 28\), got \(5, 28, 28\)"),
-        (GOOD[:, :, 1:], r"got \(5, 1, 27, 28\)"),
+        (GOOD[:, 0], r"shape \(N, 1, 28, 28\), got \(5, 28, 28\)"),
         (GOOD.expand(-1, 3, -1, -1), r"got \(5, 3, 28, 28\)"),
         (GOOD[:0], r"got \(0, 1, 28, 28\)"),
-        (torch.tensor(1.0), r"got \(\)"),
-        ((GOOD * 255).int(), r"float in \[0, 1\] or uint8, got torch.int32"),
-        (GOOD > 0.5, "got torch.bool"),
+        ((GOOD * 255).int(), r"got torch.int32"),
         (one_broken(torch.nan), "1 of 5 images hold values that are not finite"),
         (one_broken(torch.inf), "1 of 5 images hold values that are not finite"),
-        (torch.full((5, 1, 28, 28), torch.nan), "5 of 5 images .* the model has diverged"),
-        (GOOD * 2 - 1, r"should be in \[0, 1\], these reach from -1 to 1: .*to_unit brings \[-1, 1\]"),
-        (GOOD * 255, r"these reach from 0.\d+ to 255: .* images / 255"),
+        (GOOD * 2 - 1, r"from -1 to 1: .*to_unit brings \[-1, 1\]"),
+        (GOOD * 255, r"from 0.\d+ to 255: .* images / 255"),
         (one_broken(1.001), "to 1:"),
-        (torch.zeros(5, 1, 28, 28), "all 5 images are constant"),
-        (torch.zeros(5, 1, 28, 28, dtype=torch.uint8), "all 5 images are constant"),
+        (BLACK, "all 5 images are constant"),
+        (BLACK.byte(), "all 5 images are constant"),
         (torch.rand(5, 1, 1, 1).expand(-1, -1, 28, 28), "all 5 images are constant"),
         (GOOD[:1].expand(5, -1, -1, -1), "all 5 images are the same one"),
     ],

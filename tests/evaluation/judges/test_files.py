@@ -1,10 +1,8 @@
-"""Judges that are kept are found again to the bit; whatever is damaged is refused in one line.
+"""Judges for any data: found to the bit, else trained and kept; whatever is damaged is refused in one line.
 
 And of the judges that come with the package: every file is there, and what the index says of it holds.
 """
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save
+from scipy.stats import binomtest
 
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError
@@ -20,180 +19,199 @@ from genlab.evaluation.judges.files import (
     INDEX,
     SHIPPED,
     JudgeCard,
+    doubt_about,
     find_judge,
-    keep_judge,
+    judges_for,
     kept_here,
+    make_judge,
     read_cards,
     read_judge,
+    train_new,
 )
-from genlab.evaluation.judges.networks import JUDGES, Kind
-from genlab.evaluation.metrics.classes import conditional_accuracy
+from genlab.evaluation.judges.networks import JUDGES, Judge, Kind
+from genlab.evaluation.metrics import conditional_accuracy
+from tests.evaluation.conftest import KINDS, glance
 
-CARDS = list(read_cards(SHIPPED))
+CARDS = read_cards(SHIPPED)
 AT_LEAST = {"mnist": 0.994, "fashion_mnist": 0.92}
+REMEDY = "delete the folder; genlab judge trains its judges again"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nothing is shipped, and judges are kept below an empty folder."""
+    """Nothing is shipped, judges are kept below an empty folder, and three steps are all of training."""
     monkeypatch.setattr("genlab.evaluation.judges.files.SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr("genlab.evaluation.judges.files.project_dir", lambda: tmp_path)
+    monkeypatch.setattr("genlab.evaluation.judges.files.default_steps", lambda _: 3)
     return tmp_path / "data" / "judges"
 
 
-def keep(folder: Path, dataset: Dataset, kind: Kind = "plain", seed: int = 0) -> JudgeCard:
-    """Keep a judge that was never trained."""
-    torch.manual_seed(seed)
-    judge = JUDGES[kind](dataset.num_classes).eval()
-    return keep_judge(judge, folder, kind=kind, dataset=dataset, seed=seed, steps=1, accuracy=0.25)
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judges that are made in no time."""
+    for kind in KINDS:
+        monkeypatch.setitem(JUDGES, kind, glance)
 
 
-def refused(dataset: Dataset, kind: Kind = "plain") -> str:
+def make(dataset: Dataset, kind: Kind = "plain", folder: Path | None = None, seed: int = 0) -> JudgeCard:
+    return make_judge(kind, dataset, dataset, folder=folder, steps=1, seed=seed)[1]
+
+
+def same(a: Judge, b: Judge, images: torch.Tensor) -> bool:
+    return torch.equal(look(a, images).features, look(b, images).features)
+
+
+def refused(dataset: Dataset) -> str:
     """The one line that finding a judge fails with."""
     with pytest.raises(GenlabError) as caught:
-        find_judge(dataset, kind)
+        find_judge(dataset, "plain")
     text = str(caught.value)
     assert "\n" not in text
     assert len(text) < 400
     return text
 
 
-# --- kept and found ---------------------------------------------------------------------------
+# --- found, or trained and kept ---------------------------------------------------------------
 
 
-def test_a_kept_judge_answers_as_before(home: Path, dataset: Dataset) -> None:
+def test_trained_and_kept_the_first_time_and_found_the_second(home: Path, dataset: Dataset) -> None:
     assert kept_here() == home
     assert find_judge(dataset, "plain") is None
-    torch.manual_seed(7)
-    for kind, make in JUDGES.items():
-        judge = make(10)
-        judge(torch.rand(9, 1, 28, 28))  # the normalisation remembers something
-        judge.eval()
-        before = look(judge, dataset.images)  # which also puts its weights in another order in memory
-        card = keep_judge(judge, home, kind=kind, dataset=dataset, seed=7, steps=1, accuracy=0.5)
-        found = find_judge(dataset, kind)
-        assert found is not None
-        assert found[1] == card
-        assert not found[0].training
-        after = look(found[0], dataset.images)
-        assert torch.equal(after.features, before.features)
-        assert torch.equal(after.answers, before.answers)
-    assert [card.kind for card in read_cards(home)] == ["plain", "residual"]
+    dataset, lines = replace(dataset, class_names=tuple("0123456789ab")), list[str]()
+    first = judges_for(dataset, dataset, say=lines.append)
+    second = judges_for(dataset, dataset, say=lines.append)
+    cards = {card.kind: card for card in read_cards(home)}
+    assert tuple(first) == tuple(second) == KINDS == tuple(cards)
+    assert lines[0].startswith("No plain and no residual judge of digits yet: training now, 3 steps each")
+    assert str(home) in lines[0]
+    told = [line for line in lines[1:] if not line.startswith("Warning: ")]
+    for line, kind in zip(told, [*KINDS, *KINDS], strict=True):
+        assert line.startswith(f"{kind} judge")
+        assert f"right on {cards[kind].accuracy:.2%}" in line
+    for kind, judge in first.items():
+        assert same(judge, second[kind], dataset.images)
+        assert not second[kind].training
+        assert (cards[kind].steps, cards[kind].dataset, cards[kind].num_classes) == (3, "digits", 12)
+    assert cards["plain"].seed != cards["residual"].seed
 
 
-def test_a_judge_is_for_exactly_its_images(home: Path, dataset: Dataset) -> None:
-    keep(home, dataset)
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("steps", [None, 2])
+def test_a_judge_that_guesses_is_used_with_a_warning(
+    steps: int | None, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rights = iter([0.1, 0.975])
+    monkeypatch.setattr("genlab.evaluation.judges.files.conditional_accuracy", lambda *_: next(rights))
+    for _ in range(1 if steps else 2):  # trained, then found: its card is believed
+        lines = list[str]()
+        judges_for(dataset, dataset, steps=steps, say=lines.append)
+        [warning] = [line for line in lines if line.startswith("Warning: ")]
+        assert "the plain judge is right on 10% of 40 test images" in warning
+        assert "the most frequent class is on 10%" in warning
+
+
+@pytest.mark.parametrize("counts", [[5] * 10, [9, 1], [90, 10], [1, 1], [5]])
+def test_who_is_not_clearly_better_than_guessing_is_doubted_by_a_binomial_test(counts: list[int]) -> None:
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    n, guess = len(labels), max(counts) / sum(counts)
+    assert doubt_about("plain", guess, labels) is not None
+    for right in range(n + 1):
+        p = binomtest(right, n, guess + (1 - guess) / 10, alternative="greater").pvalue
+        assert (doubt_about("plain", right / n, labels) is None) is bool(p <= 0.025)
+
+
+def test_a_quick_look_keeps_nothing_and_takes_what_is_kept(home: Path, dataset: Dataset) -> None:
+    lines = list[str]()
+    judges_for(dataset, dataset, steps=2, say=lines.append)
+    assert not home.exists()
+    assert lines[0].startswith("plain judge, 2 steps: right on ")
+    kept, _ = make_judge("plain", dataset, dataset)
+    again = judges_for(dataset, dataset, steps=2, say=lines.append)
+    assert same(again["plain"], kept, dataset.images)
+    assert len(read_cards(home)) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_seed_decides_weights_too_and_the_global_generator_nothing(dataset: Dataset) -> None:
+    before = torch.random.get_rng_state()
+    (one, right), (two, _), (other, _) = (
+        train_new("plain", dataset, dataset, steps=2, seed=seed) for seed in (5, 5, 6)
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert same(one, two, dataset.images)
+    assert not same(one, other, dataset.images)
+    assert right == conditional_accuracy(look(one, dataset.images).answers, dataset.labels)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_judge_is_for_exactly_its_images(dataset: Dataset) -> None:
+    card = make(replace(dataset, name="/somewhere/else/shapes.npz"))
+    assert card.file == f"shapes-{dataset.fingerprint[:8]}-plain.safetensors"
     assert find_judge(dataset, "residual") is None
-    assert find_judge(replace(dataset, name="another"), "plain") is not None
+    assert find_judge(dataset, "plain") is not None
     assert find_judge(replace(dataset, labels=dataset.labels.flip(0)), "plain") is None
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_new_judge_takes_the_place_of_the_old_and_of_no_other(home: Path, dataset: Dataset) -> None:
-    other = replace(dataset, images=dataset.images.flip(3))
-    keep(home, dataset), keep(home, other), keep(home, dataset, "residual")
-    again = keep(home, dataset, seed=1)
-    assert len(list(read_cards(home))) == 3
-    assert again in read_cards(home)
-    assert {path.name for path in home.iterdir()} == {INDEX, *(card.file for card in read_cards(home))}
+    make(dataset), make(replace(dataset, images=dataset.images.flip(3))), make(dataset, "residual")
+    again = make(dataset, seed=1)
+    cards = read_cards(home)
+    assert len(cards) == 3
+    assert again in cards
+    assert {path.name for path in home.iterdir()} == {INDEX, *(card.file for card in cards)}
     assert find_judge(dataset, "plain") is not None
-
-
-def test_of_own_data_the_file_is_named_after_the_last_part_of_the_path(home: Path, dataset: Dataset) -> None:
-    card = keep(home, replace(dataset, name="/somewhere/else/shapes.npz"))
-    assert card.file == f"shapes-{dataset.fingerprint[:8]}-plain.safetensors"
 
 
 # --- what is refused --------------------------------------------------------------------------
 
 
-def test_a_changed_byte_is_refused(home: Path, dataset: Dataset) -> None:
-    path = home / keep(home, dataset).file
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
+@pytest.mark.parametrize("content", [b"no tensors", save({"head.weight": torch.zeros(1)}), save({})])
+def test_another_file_is_refused_also_if_its_hash_agrees(
+    content: bytes, home: Path, dataset: Dataset
+) -> None:
+    card = make(dataset)
+    path = home / card.file
     path.write_bytes(content)
     line = refused(dataset)
     assert line.startswith(f"{path} is damaged (")
-    assert "SHA-256" in line
-    assert line.endswith("delete the folder; genlab judge trains its judges again")
-
-
-def test_a_changed_hash_in_the_index_is_refused(home: Path, dataset: Dataset) -> None:
-    keep(home, dataset)
-    [entry] = json.loads((home / INDEX).read_text())
-    (home / INDEX).write_text(json.dumps([entry | {"sha256": "0" * 64}]))
-    assert "SHA-256 differs" in refused(dataset)
-
-
-def test_a_missing_file_is_refused(home: Path, dataset: Dataset) -> None:
-    path = home / keep(home, dataset).file
-    path.unlink()
-    assert refused(dataset).startswith(f"{path} cannot be read (No such file or directory)")
-    path.mkdir()
-    assert "(Is a directory)" in refused(dataset)
-
-
-@pytest.mark.parametrize(
-    "content", [b"no tensors", save({"head.weight": torch.zeros(1)}), save({}), b"", b"\xff" * 100]
-)
-def test_a_file_with_other_tensors_is_refused_though_its_hash_agrees(
-    content: bytes, home: Path, dataset: Dataset
-) -> None:
-    path = home / keep(home, dataset).file
-    path.write_bytes(content)
-    [entry] = json.loads((home / INDEX).read_text())
-    (home / INDEX).write_text(json.dumps([entry | {"sha256": sha256(content).hexdigest()}]))
+    assert line.endswith(REMEDY)
+    index = (home / INDEX).read_text()
+    (home / INDEX).write_text(index.replace(card.sha256, sha256(content).hexdigest()))
     line = refused(dataset)
-    assert "safetensors" in line
-    assert line.endswith("genlab judge trains its judges again")
+    assert line.startswith(str(path))
+    assert line.endswith(REMEDY)
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda entry: "[",
-        lambda entry: "",
-        lambda entry: "\0",
-        lambda entry: "5",
-        lambda entry: "null",
-        lambda entry: '["plain"]',
-        lambda entry: json.dumps([entry | {"kind": "psychic"}]),
-        lambda entry: json.dumps([entry | {"colour": "blue"}]),
-        lambda entry: json.dumps([entry | {"accuracy": 1.5}]),
-        lambda entry: json.dumps([entry | {"num_classes": 0}]),
-        lambda entry: json.dumps([{key: entry[key] for key in list(entry)[1:]}]),
-        lambda entry: json.dumps(entry),
-        lambda entry: "[" * 100_000,
-    ],
+    "content", [b"[", b"", b"null", b'["plain"]', b"[]", b"\xff\xfe\xff", b"[" * 100_000]
 )
-def test_a_damaged_index_is_refused(spoil: Callable[[object], str], home: Path, dataset: Dataset) -> None:
-    keep(home, dataset)
-    [entry] = json.loads((home / INDEX).read_text())
-    (home / INDEX).write_text(spoil(entry))
-    expected = f"{home / INDEX} is damaged: delete the folder; genlab judge trains its judges again"
-    assert refused(dataset) == expected
+def test_a_damaged_index_is_refused(content: bytes, home: Path, dataset: Dataset) -> None:
+    make(dataset)
+    (home / INDEX).write_bytes(content)
+    assert refused(dataset) == f"{home / INDEX} is damaged: {REMEDY}"
     with pytest.raises(GenlabError, match="is damaged"):
-        keep(home, dataset)
+        make(dataset)
 
 
-def test_an_index_that_is_a_folder_or_other_bytes(home: Path, dataset: Dataset) -> None:
-    keep(home, dataset)
-    (home / INDEX).write_bytes(b"\xff\xfe\xff")
-    assert "is damaged" in refused(dataset)
-    (home / INDEX).unlink()
-    (home / INDEX).mkdir()
-    assert "is damaged" in refused(dataset)
-
-
-def test_what_came_with_the_package_has_another_remedy(home: Path, dataset: Dataset, tmp_path: Path) -> None:
-    keep(tmp_path / "shipped", dataset)
+@pytest.mark.usefixtures("quick")
+def test_what_came_with_the_package_has_another_remedy(dataset: Dataset, tmp_path: Path) -> None:
+    make(dataset, folder=tmp_path / "shipped")
     (tmp_path / "shipped" / INDEX).write_text("[")
     assert refused(dataset).endswith("install genlab again, or git restore it")
 
 
-def test_a_folder_that_cannot_be_written_to(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_folder_is_refused_before_any_training(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genlab.evaluation.judges.files.train_new", None)
     (tmp_path / "file").write_text("")
     with pytest.raises(GenlabError, match=r"file/judges \(Not a directory\)"):
-        keep(tmp_path / "file" / "judges", dataset)
+        make(dataset, folder=tmp_path / "file" / "judges")
+    (tmp_path / "judges" / INDEX).mkdir(parents=True)
+    with pytest.raises(GenlabError, match="is damaged"):
+        make(dataset, folder=tmp_path / "judges")
 
 
 # --- the judges that come with the package ----------------------------------------------------
@@ -207,7 +225,6 @@ def test_the_index_lists_every_file_and_no_other() -> None:
 
 @pytest.mark.parametrize("card", CARDS, ids=[card.file for card in CARDS])
 def test_a_shipped_judge_is_as_good_as_its_card_says(card: JudgeCard, request: pytest.FixtureRequest) -> None:
-    assert sha256((SHIPPED / card.file).read_bytes()).hexdigest() == card.sha256
     judge = read_judge(SHIPPED, card)
     assert card.accuracy >= AT_LEAST.get(card.dataset, 0.9)
     root = None if card.dataset == "digits" else request.getfixturevalue("real_data")

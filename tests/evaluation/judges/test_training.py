@@ -1,6 +1,5 @@
 """Images are moved a little and no more; a judge learns, and nothing but its seed decides what."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,26 +9,20 @@ from genlab.data import Dataset
 from genlab.evaluation.judges.features import look
 from genlab.evaluation.judges.networks import Judge, plain_judge
 from genlab.evaluation.judges.training import default_steps, moved, train_judge
-from genlab.evaluation.metrics.classes import conditional_accuracy
-from tests.evaluation.conftest import glance
-
-Digits = tuple[Dataset, Dataset]
+from genlab.evaluation.metrics import conditional_accuracy
+from tests.evaluation.conftest import Digits, glance, seeded
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def blob(n: int, size: int = 6) -> torch.Tensor:
-    """A white square in the middle of black."""
-    images, edge = torch.full((n, 1, 28, 28), -1.0), 14 - size // 2
-    images[:, :, edge : edge + size, edge : edge + size] = 1
+def blob(n: int) -> torch.Tensor:
+    """A white square of 6x6 in the middle of black."""
+    images = torch.full((n, 1, 28, 28), -1.0)
+    images[:, :, 11:17, 11:17] = 1
     return images
 
 
 def not_random(monkeypatch: pytest.MonkeyPatch, *draws: float) -> None:
     """Every call of ``torch.rand`` gives the next of these; 0.5 is no motion."""
-    values: Iterator[float] = iter(draws)
+    values = iter(draws)
     monkeypatch.setattr(torch, "rand", lambda *size, generator: torch.full(size, next(values)))
 
 
@@ -37,42 +30,38 @@ def not_random(monkeypatch: pytest.MonkeyPatch, *draws: float) -> None:
 
 
 def test_shape_and_range_stay_and_the_generator_decides() -> None:
-    images = torch.rand(20, 1, 28, 28, generator=generator(5)) * 2 - 1
-    result = moved(images, generator(), mirror=True)
+    images = torch.rand(20, 1, 28, 28, generator=seeded(5)) * 2 - 1
+    result = moved(images, seeded(), mirror=True)
     assert (result.shape, result.dtype) == (images.shape, torch.float32)
     assert -1 <= result.min() < result.max() <= 1
-    assert torch.equal(result, moved(images, generator(), mirror=True))
-    assert not torch.equal(result, moved(images, generator(1), mirror=True))
-    assert (
-        len({tuple(image.flatten().tolist()) for image in moved(blob(20), generator(), mirror=False)}) == 20
-    )
+    assert torch.equal(result, moved(images, seeded(), mirror=True))
+    assert not torch.equal(result, moved(images, seeded(1), mirror=True))
+    assert len(moved(blob(20), seeded(), mirror=False).unique(dim=0)) == 20
 
 
 def test_no_motion_and_a_mirror_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.rand(4, 1, 28, 28) * 2 - 1
-    not_random(monkeypatch, 0.5, 0.5)
-    torch.testing.assert_close(moved(images, generator(), mirror=False), images, rtol=0, atol=1e-4)
-    not_random(monkeypatch, 0.5, 0.5, 0.6)
-    torch.testing.assert_close(moved(images, generator(), mirror=True), images, rtol=0, atol=1e-4)
-    not_random(monkeypatch, 0.5, 0.5, 0.4)
-    torch.testing.assert_close(moved(images, generator(), mirror=True), images.flip(3), rtol=0, atol=1e-4)
+    for draws, expected in (([], images), ([0.6], images), ([0.4], images.flip(3))):
+        not_random(monkeypatch, 0.5, 0.5, *draws)
+        result = moved(images, seeded(), mirror=bool(draws))
+        torch.testing.assert_close(result, expected, rtol=0, atol=1e-4)
 
 
 def test_the_largest_shift_is_two_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     not_random(monkeypatch, 0.5, 1.0)
     expected = blob(1).roll((-2, -2), dims=(2, 3))
-    torch.testing.assert_close(moved(blob(1), generator(), mirror=False), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(moved(blob(1), seeded(), mirror=False), expected, rtol=0, atol=1e-4)
 
 
 def test_what_comes_in_from_outside_is_black() -> None:
-    assert (moved(torch.full((9, 1, 28, 28), -1.0), generator(), mirror=True) == -1).all()
-    white = moved(torch.ones(50, 1, 28, 28), generator(), mirror=False)
+    assert (moved(torch.full((9, 1, 28, 28), -1.0), seeded(), mirror=True) == -1).all()
+    white = moved(torch.ones(50, 1, 28, 28), seeded(), mirror=False)
     assert (white[:, :, 9:19, 9:19] > 0.999).all()
     assert white[:, :, 0].min() == -1
 
 
 def test_ink_is_kept_but_for_the_scale_and_stays_near_the_middle() -> None:
-    result = (moved(blob(500), generator(), mirror=False) + 1)[:, 0] / 2
+    result = (moved(blob(500), seeded(), mirror=False) + 1)[:, 0] / 2
     ink = result.sum((1, 2)) / 36
     assert ((ink > 1 / 1.1**2 / 1.1) & (ink < 1.1 / 0.9**2)).all()
     assert ink.std() > 0.05
@@ -90,31 +79,25 @@ def test_a_judge_learns_the_digits(digits: Digits) -> None:
     train, test = digits
     torch.manual_seed(0)
     judge = plain_judge()
-    losses = list(train_judge(judge, train, steps=25, batch_size=48))
-    assert len(losses) == 25
+    losses = list(train_judge(judge, train, steps=15))  # more than one pass over the images
     assert losses[-1] < losses[0]
     assert conditional_accuracy(look(judge, test.images).answers, test.labels) > 0.5
 
 
-def trained(judge: Judge, dataset: Dataset, seed: int, steps: int = 12) -> dict[str, torch.Tensor]:
+def trained(judge: Judge, dataset: Dataset, seed: int) -> dict[str, torch.Tensor]:
     """What a judge holds after training, from weights that are always the same."""
     for number, parameter in enumerate(judge.parameters()):
-        torch.nn.init.normal_(parameter, std=0.05, generator=generator(number))
-    list(train_judge(judge, dataset, steps=steps, seed=seed))
-    return {name: tensor.clone() for name, tensor in judge.state_dict().items()}
+        torch.nn.init.normal_(parameter, std=0.05, generator=seeded(number))
+    list(train_judge(judge, dataset, steps=12, seed=seed))
+    return judge.state_dict()
 
 
 def test_the_seed_decides_all_and_the_global_generator_nothing(dataset: Dataset) -> None:
-    torch.manual_seed(1)
+    judges = [glance() for _ in range(3)]
     before = torch.random.get_rng_state()
-    one = trained(glance(), dataset, seed=3)
-    assert torch.equal(torch.random.get_rng_state(), before) is False  # glance drew its first weights
-    judge = glance()
-    before = torch.random.get_rng_state()
-    two = trained(judge, dataset, seed=3)
+    one, two, other = (trained(judge, dataset, seed) for judge, seed in zip(judges, (3, 3, 4), strict=True))
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert not judge.training
-    other = trained(glance(), dataset, seed=4)
+    assert not judges[0].training
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
 
@@ -135,7 +118,7 @@ def test_clothes_are_mirrored_and_digits_are_not(dataset: Dataset, monkeypatch: 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 10, 11])
 def test_any_number_of_steps_will_do(steps: int, dataset: Dataset) -> None:
     judge = glance()
-    assert len(list(train_judge(judge, dataset, steps=steps, batch_size=16))) == steps
+    assert len(list(train_judge(judge, dataset, steps=steps))) == steps
     assert all(torch.isfinite(tensor).all() for tensor in judge.state_dict().values())
 
 

@@ -13,6 +13,7 @@ from genlab.evaluation.metrics import (
     manifold,
     two_sample_test,
 )
+from tests.evaluation.conftest import normal
 
 Compare = Callable[[torch.Tensor, torch.Tensor], object]
 LEAST: dict[Compare, int] = {
@@ -22,29 +23,25 @@ LEAST: dict[Compare, int] = {
     manifold: 6,
     two_sample_test: 40,
 }
-
-
-def normal(n: int, d: int = 8) -> torch.Tensor:
-    return torch.randn(n, d, generator=torch.Generator().manual_seed(n))
+MANY = normal(99, 8, 0)
+BROKEN = MANY.clone()
+BROKEN[3, 5] = torch.inf
 
 
 @pytest.mark.parametrize("compare", LEAST)
 def test_the_fewest_rows_and_one_fewer(compare: Compare) -> None:
     least = LEAST[compare]
-    compare(normal(least), normal(least + 5))
-    for few in ((normal(least - 1), normal(99)), (normal(99), normal(least - 1))):
-        with pytest.raises(GenlabError, match=rf"at least {least}"):
-            compare(*few)
+    compare(normal(least, 8, 1), MANY[: least + 5])
+    for pair in ((MANY[: least - 1], MANY), (MANY, MANY[: least - 1])):
+        with pytest.raises(GenlabError, match=f"at least {least}"):
+            compare(*pair)
 
 
 @pytest.mark.parametrize("compare", LEAST)
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_shapes_and_values(compare: Compare, value: float) -> None:
-    broken = normal(99)
-    broken[3, 5] = value
-    for pair in ((broken, normal(99)), (normal(99), broken)):
+def test_shapes_and_values(compare: Compare) -> None:
+    for pair in ((BROKEN, MANY), (MANY, BROKEN), (MANY * torch.nan, MANY)):
         with pytest.raises(GenlabError, match="finite"):
             compare(*pair)
-    for other in (normal(99, 7), torch.zeros(99)):
+    for other in (MANY[:, 1:], torch.zeros(99)):
         with pytest.raises(GenlabError, match="features"):
-            compare(normal(99), other)
+            compare(MANY, other)

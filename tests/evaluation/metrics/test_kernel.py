@@ -1,10 +1,14 @@
 """The kernel distance against its definition, torchmetrics and the null case."""
 
+from math import isnan
+from statistics import fmean, stdev
+
 import pytest
 import torch
-from torchmetrics.image.kid import KernelInceptionDistance
 
-from genlab.evaluation.metrics.kernel import kernel_distance, squared_mmd
+from genlab.evaluation.metrics import kernel_distance, squared_mmd
+from tests.evaluation.conftest import normal
+from tests.oracles.evaluation import torchmetrics_kernel
 
 
 def by_pairs(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -22,60 +26,29 @@ def by_pairs(a: torch.Tensor, b: torch.Tensor) -> float:
 
 @pytest.mark.parametrize(("n", "m"), [(2, 2), (7, 12), (20, 15)])
 def test_equals_the_definition(n: int, m: int) -> None:
-    torch.manual_seed(n)
-    a, b = torch.randn(n, 3).double(), torch.randn(m, 3).double() + 0.5
+    a, b = normal(n, 3, 1), normal(m, 3, 2) + 0.5
     assert squared_mmd(a, b).item() == pytest.approx(by_pairs(a, b), rel=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance`:UserWarning")
 @pytest.mark.parametrize("d", [1, 8, 64])
 def test_equals_torchmetrics(d: int) -> None:
-    torch.manual_seed(d)
-    a, b = torch.randn(100, d).double(), torch.randn(100, d).double() * 1.5 + 0.5
-    # All images in each subset, so that it does not matter which; "features" are the images themselves.
-    theirs = KernelInceptionDistance(torch.nn.Identity(), subsets=2, subset_size=100)
-    theirs.update(a, real=True)
-    theirs.update(b, real=False)
-    expected = theirs.compute()[0].item()
-    ours = kernel_distance(a, b, subsets=2, subset_size=100).value
-    assert ours == pytest.approx(expected, rel=1e-4, abs=0)
-    assert ours == pytest.approx(expected, rel=0, abs=1e-4)
-
-
-def test_the_whole_as_one_subset() -> None:
-    torch.manual_seed(0)
-    a, b = torch.randn(30, 4), torch.randn(30, 4) + 1
-    one = kernel_distance(a, b, subsets=1, subset_size=30)
-    assert one.value == pytest.approx(squared_mmd(a.double(), b.double()).item(), rel=1e-9)
-
-
-def test_the_null_case_is_nothing_within_its_error() -> None:
-    torch.manual_seed(0)
-    values = []
-    for seed in range(20):
-        a, b = torch.randn(2000, 8), torch.randn(2000, 8)
-        values.append(kernel_distance(a, b, subsets=20, subset_size=200, seed=seed).value)
-    mean, spread = torch.tensor(values).mean(), torch.tensor(values).std() / 20**0.5
-    assert abs(mean) < 3 * spread
-    assert min(values) < 0 < max(values)
-    moved = kernel_distance(torch.randn(2000, 8), torch.randn(2000, 8) + 0.3, subsets=20, subset_size=200)
-    assert moved.value > 10 * moved.standard_error
+    a, b = normal(100, d, 1), normal(100, d, 2) * 1.5 + 0.5
+    ours, error = kernel_distance(a, b, subsets=2, subset_size=100)
+    assert ours == pytest.approx(torchmetrics_kernel(a, b), rel=1e-6)
+    assert isnan(error)  # one subset of all says nothing of others
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5])
 def test_the_stated_error_is_how_far_other_images_move_it(shift: float) -> None:
-    torch.manual_seed(1)
-    found = [
-        kernel_distance(torch.randn(400, 8), torch.randn(400, 8) + shift, subsets=30, subset_size=100)
-        for _ in range(40)
-    ]
-    scatter = torch.tensor([each.value for each in found]).std().item()
-    stated = torch.tensor([each.standard_error for each in found]).square().mean().sqrt().item()
+    pairs = [(normal(400, 8, 2 * seed), normal(400, 8, 2 * seed + 1) + shift) for seed in range(40)]
+    found = [kernel_distance(a, b, subsets=30, subset_size=100) for a, b in pairs]
+    values = [each.value for each in found]
+    stated = fmean(each.standard_error**2 for each in found) ** 0.5
     # Without a difference the estimate is all noise, and the stated error on the safe side.
-    assert 0.7 * scatter < stated < (1.4 if shift else 2.6) * scatter
-
-
-def test_one_subset_of_all_states_no_error() -> None:
-    assert torch.isnan(
-        torch.tensor(kernel_distance(torch.randn(9, 2), torch.randn(9, 2), subset_size=9).standard_error)
-    )
+    assert 0.7 * stdev(values) < stated < (1.4 if shift else 2.6) * stdev(values)
+    if shift:
+        assert min(values) > 3 * stated
+    else:
+        assert abs(fmean(values)) < 3 * stdev(values) / 40**0.5
+        assert min(values) < 0 < max(values)

@@ -3,103 +3,64 @@
 import pytest
 import torch
 
-from genlab.evaluation.metrics.precision_recall import manifold, radii
+from genlab.evaluation.metrics import manifold, radii
+from tests.evaluation.conftest import normal, seeded
+from tests.oracles.evaluation import brute_force
 
 
-def brute_force(real: torch.Tensor, generated: torch.Tensor, k: int) -> tuple[float, float, float, float]:
-    """By the definitions, one pair at a time."""
-
-    def distance(x: torch.Tensor, y: torch.Tensor) -> float:
-        return (x - y).square().sum().sqrt().item()
-
-    def ball(cloud: torch.Tensor, i: int) -> float:
-        return sorted(distance(cloud[i], cloud[j]) for j in range(len(cloud)) if j != i)[k - 1]
-
-    real_balls = [ball(real, i) for i in range(len(real))]
-    own_balls = [ball(generated, j) for j in range(len(generated))]
-    between = [[distance(x, y) for y in generated] for x in real]
-    n, m = len(real), len(generated)
-    in_real = [sum(between[i][j] <= real_balls[i] for i in range(n)) for j in range(m)]
-    precision = sum(count > 0 for count in in_real) / m
-    density = sum(in_real) / (k * m)
-    recall = sum(any(between[i][j] <= own_balls[j] for j in range(m)) for i in range(n)) / n
-    coverage = sum(any(between[i][j] <= real_balls[i] for j in range(m)) for i in range(n)) / n
-    return precision, recall, density, coverage
+def check(real: torch.Tensor, generated: torch.Tensor, k: int) -> None:
+    ours = manifold(real, generated, k)
+    figures = (ours.precision, ours.recall, ours.density, ours.coverage)
+    assert figures == pytest.approx(brute_force(real, generated, k), abs=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize(("n", "m", "shift"), [(40, 30, 0.0), (25, 50, 1.0), (30, 30, 4.0)])
 def test_all_four_equal_brute_force(n: int, m: int, shift: float, k: int) -> None:
-    torch.manual_seed(n + k)
-    real, generated = torch.randn(n, 4), torch.randn(m, 4) * 0.7 + shift
-    ours = manifold(real, generated, k)
-    assert (ours.precision, ours.recall, ours.density, ours.coverage) == pytest.approx(
-        brute_force(real, generated, k), abs=1e-6
-    )
+    check(normal(n, 4, 1), normal(m, 4, 2) * 0.7 + shift, k)
 
 
 @pytest.mark.parametrize("offset", [0, 1000])
 def test_ties_are_inside(offset: int) -> None:
     """On a grid many points lie exactly on a ball; and integers have no rounding, so brute force is right."""
-    torch.manual_seed(0)
-    real, generated = torch.randint(0, 4, (60, 3)) + offset, torch.randint(0, 4, (40, 3)) + offset
-    ours = manifold(real.double(), generated.double(), 3)
-    assert (ours.precision, ours.recall, ours.density, ours.coverage) == pytest.approx(
-        brute_force(real.double(), generated.double(), 3), abs=1e-12
-    )
+    real, generated = (torch.randint(0, 4, (n, 3), generator=seeded(n)) + offset for n in (60, 40))
+    check(real.double(), generated.double(), 3)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1, 1e3])
 @pytest.mark.parametrize("offset", [0, 100])
 def test_copies_of_real_images_lie_on_the_balls_they_define(scale: float, offset: float) -> None:
-    torch.manual_seed(0)
-    real = torch.randn(80, 16).double() * scale + offset
-    copies = real[torch.randperm(80)[:30]]
-    ours = manifold(real, copies, 4)
-    assert (ours.precision, ours.recall, ours.density, ours.coverage) == pytest.approx(
-        brute_force(real, copies, 4), abs=1e-12
-    )
+    real = normal(80, 16, 0) * scale + offset
+    check(real, real[torch.randperm(80, generator=seeded())[:30]], 4)
 
 
 @pytest.mark.parametrize("offset", [0, 100])
 def test_copies_of_images_that_are_there_many_times_lie_in_balls_of_radius_0(offset: float) -> None:
-    torch.manual_seed(0)
-    real = (
-        torch.randn(20, 16).double().repeat(5, 1) + offset
-    )  # each five times: the third nearest is the same
-    generated = torch.cat([real[:10], torch.randn(10, 16).double() + offset])
-    ours = manifold(real, generated, 3)
-    assert ours.precision == 0.5
-    assert ours.coverage == 0.5
+    real = normal(20, 16, 0).repeat(5, 1) + offset  # each five times: the third nearest is the same
+    ours = manifold(real, torch.cat([real[:10], normal(10, 16, 1) + offset]), 3)
+    assert (ours.precision, ours.coverage) == (0.5, 0.5)
     assert ours.density == pytest.approx(0.5 * 5 / 3)
 
 
 def test_copies_in_two_narrow_clusters_far_apart() -> None:
     """The balls are small beside the distance to the common centre: rounding is large beside them."""
-    torch.manual_seed(0)
-    real = torch.randn(60, 8).double() * 0.1
+    real = normal(60, 8, 0) * 0.1
     real[:30] += 200
-    copies = real[torch.randperm(60)[:20]]
-    ours = manifold(real, copies, 4)
-    assert (ours.precision, ours.recall, ours.density, ours.coverage) == pytest.approx(
-        brute_force(real, copies, 4), abs=1e-12
-    )
+    check(real, real[torch.randperm(60, generator=seeded())[:20]], 4)
 
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_copies_of_all_get_full_marks(k: int) -> None:
-    torch.manual_seed(0)
-    real = torch.randn(1500, 64).relu()
-    ours = manifold(real, real[torch.randperm(1500)], k)
+    real = normal(1500, 64, 0).relu()
+    ours = manifold(real, real[torch.randperm(1500, generator=seeded())], k)
     assert (ours.precision, ours.recall, ours.coverage) == (1, 1, 1)
     # Every ball holds its own centre and exactly k others.
     assert ours.density == pytest.approx((k + 1) / k, abs=1e-12)
 
 
 def test_slices_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
-    points = torch.randn(2300, 3)
-    every = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").double()
+    points = normal(2300, 3, 0)
+    every = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
     torch.testing.assert_close(radii(points, 5), every.sort(1).values[:, 5])
     one = manifold(points, points[:1200] + 0.1)
     monkeypatch.setattr("genlab.evaluation.metrics.precision_recall.SLICE", 2300)
@@ -108,19 +69,6 @@ def test_slices_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_null_case_is_calibrated() -> None:
     """Real against real: coverage is 1 - (N-1)...(N-k)/((N+M-1)...(N+M-k)), .969 at k 5; density is 1."""
-    values = []
-    for seed in range(10):
-        torch.manual_seed(seed)
-        values.append(manifold(torch.randn(1000, 8), torch.randn(1000, 8), 5))
+    values = [manifold(normal(1000, 8, 2 * seed), normal(1000, 8, 2 * seed + 1), 5) for seed in range(10)]
     assert sum(v.coverage for v in values) / 10 == pytest.approx(0.969, abs=0.004)
     assert sum(v.density for v in values) / 10 == pytest.approx(1, abs=0.03)
-
-
-def test_copies_and_a_missing_half_are_told_apart() -> None:
-    torch.manual_seed(0)
-    real = torch.cat([torch.randn(300, 4) - 5, torch.randn(300, 4) + 5])
-    half = manifold(real, torch.randn(600, 4) - 5)
-    assert half.precision > 0.9
-    assert half.recall < 0.6
-    assert half.coverage < 0.6
-    assert manifold(real, real.clone()).coverage == 1
