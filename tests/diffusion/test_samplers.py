@@ -27,7 +27,6 @@ from tests.oracles.diffusion import (
     ddim_with_eta_1_and_ddpm,
     differences,
     diffusers_ddim,
-    exact,
     kinds_of,
     lost,
     made_up,
@@ -99,17 +98,6 @@ def test_noise_of_any_eta_is_that_of_diffusers(n: int, eta: float) -> None:
 def test_with_eta_1_ddim_is_ddpm(name: str, spacing: Spacing) -> None:
     for n in (1, 2, 7, 10):
         assert ddim_with_eta_1_and_ddpm(SCHEDULES[name], spacing, n) < 1e-9
-
-
-@pytest.mark.parametrize("spacing", SPACINGS)
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_euler_is_ddim(name: str, spacing: Spacing) -> None:
-    for n in (1, 2, 7, 10):
-        pairs, x = timestep_pairs(1000, n, spacing), noise_of(0).double()
-        for one, two in zip(
-            *(f(exact, x, SCHEDULES[name], pairs) for f in (SAMPLERS["euler"], ddim)), strict=True
-        ):
-            torch.testing.assert_close(one.x, two.x, atol=1e-12, rtol=0)
 
 
 # --- what the answer has to be ----------------------------------------------------------------

@@ -130,9 +130,7 @@ def noise() -> Tensor:
     ("given", "precision"),
     [(torch.float16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
 )
-def test_coefficients_are_the_curves_rounded_once_and_have_a_place_for_the_image(
-    given: torch.dtype, precision: torch.dtype
-) -> None:
+def test_coefficients_are_the_curves_rounded_once(given: torch.dtype, precision: torch.dtype) -> None:
     """And kept: a second call builds nothing anew, another schedule has its own."""
     one, other = make_schedule("cosine", 50), make_schedule("linear", 50)
     like = torch.zeros(51, 3, 2, dtype=given)
@@ -193,9 +191,7 @@ def test_noising_is_that_of_diffusers(name: ScheduleName, x_start: Tensor, noise
 
 @pytest.mark.parametrize("zero", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_truth_as_prediction_gives_the_image_and_the_noise_back(
-    name: ScheduleName, zero: bool, x_start: Tensor, noise: Tensor
-) -> None:
+def test_the_truth_gives_both_back(name: ScheduleName, zero: bool, x_start: Tensor, noise: Tensor) -> None:
     """To what float32 holds of the noise where there is little of it, and of the image where all is noise."""
     schedule = make_schedule(name, 1000, zero_terminal_snr=zero)
     for t in (0, 1, 300, 700, 950, 999):

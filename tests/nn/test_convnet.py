@@ -103,9 +103,6 @@ def test_batch_norm_is_where_the_docstring_says() -> None:
         for layer in ConvFeatures((3, 5), batch_norm=True).layers
     ]
     assert order == ["Conv2d", "ReLU", "Conv2d", "BatchNorm2d5", "ReLU", "Flatten"]
-    decoder = ConvDecoder(6, (3, 5), batch_norm=True)
-    assert [norm.num_features for norm in layers_of(decoder, nn.BatchNorm2d)] == [5, 3]
-    assert isinstance(decoder.layers[-1], nn.ConvTranspose2d)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
