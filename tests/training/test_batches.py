@@ -94,8 +94,7 @@ def test_few_images_are_one_short_step(numbered: Dataset, monkeypatch: pytest.Mo
         next(batches(few, config))
 
 
-@pytest.mark.parametrize(("batch_size", "interval"), [(8, 200), (1, 200)])
-def test_few_images_are_saved_less_often(batch_size: int, interval: int, numbered: Dataset) -> None:
-    assert save_interval(numbered, TrainConfig(batch_size=batch_size)) == interval
+def test_few_images_are_saved_less_often(numbered: Dataset) -> None:
+    assert save_interval(numbered, TrainConfig(batch_size=8)) == 200
     many = replace(numbered, images=numbered.images.repeat(99, 1, 1, 1), labels=numbered.labels.repeat(99))
     assert save_interval(many, TrainConfig(batch_size=10)) == 396
