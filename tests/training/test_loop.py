@@ -13,6 +13,7 @@ from genlab.family import Loss
 from genlab.training import loop
 from genlab.training.batches import total_steps
 from genlab.training.ema import warmed_up
+from genlab.training.learning_rate import learning_rate
 from genlab.training.loop import Step, TrainingDiverged, full_step, train
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
@@ -140,6 +141,14 @@ def test_a_network_is_stepped_before_the_next_loss_is_asked_for(dataset: Dataset
     family = Quadratic(("first", "second"))
     next(train(family, dataset, TrainConfig(batch_size=8)))
     assert family.events == ["first asked", "first stepped", "second asked", "second stepped"]
+
+
+def test_every_step_has_the_rate_of_its_number(dataset: Dataset) -> None:
+    config = TrainConfig(batch_size=8, epochs=1, lr_warmup_steps=2, lr_schedule="cosine")
+    state = TrainingState(Quadratic(), config)
+    groups = state.optimisers["a"].param_groups
+    rates = [groups[0]["lr"] for _ in train(state.family, dataset, config, state=state)]
+    assert rates == [learning_rate(step, 5, config) for step in range(1, 6)]
 
 
 @pytest.mark.parametrize(
