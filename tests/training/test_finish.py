@@ -172,8 +172,6 @@ def test_an_interrupted_run_fits_the_same(after: int, whole: Run, digits: Datase
     torch.testing.assert_close(again.networks.state_dict(), family.networks.state_dict(), rtol=0, atol=0)
     one, other = (read_checkpoint(run / CHECKPOINTS, 6).tensors for run in (folder, tmp_path / "run"))
     torch.testing.assert_close(one, other, rtol=0, atol=0)
-    draws = [f.sample(4, generator=torch.Generator().manual_seed(0)) for f in (family, again)]
-    assert torch.equal(*draws)
 
 
 def test_a_run_that_goes_on_gets_another_prior(whole: Run, digits: Dataset, tmp_path: Path) -> None:
