@@ -193,9 +193,7 @@ class OneImage(nn.Module):
         {"schedule": "sigmoid", "min_snr_gamma": 5.0, "sampler": "dpm_solver_pp"},
     ],
 )  # fmt: skip
-def test_what_the_loss_teaches_the_sampler_draws(
-    settings: dict[str, Any], images: Tensor, labels: Tensor
-) -> None:
+def test_samplers_draw_what_was_learned(settings: dict[str, Any], images: Tensor, labels: Tensor) -> None:
     family = small(**settings)
     family.networks["denoiser"] = OneImage(family)
     optimiser = torch.optim.Adam(family.networks.parameters(), lr=0.05)

@@ -45,9 +45,7 @@ def test_more_steps_than_times_are_refused(n: int, images: Tensor) -> None:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_little_is_edited_away_at_a_low_start_and_much_at_a_high_one(
-    sampler: str, images: Tensor, labels: Tensor
-) -> None:
+def test_a_higher_start_edits_more(sampler: str, images: Tensor, labels: Tensor) -> None:
     how = {"prediction_type": "v_prediction", "num_train_timesteps": 1000, "num_classes": 10}
     family = small(sampler=sampler, **how)
     off = []

@@ -99,9 +99,7 @@ def test_weights_are_the_papers(name: ScheduleName, gamma: float) -> None:
 
 @pytest.mark.parametrize("name", ["linear", "cosine", "sigmoid"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_whatever_the_target_the_weighted_loss_is_that_of_the_image(
-    kind: PredictionType, name: ScheduleName, images: Tensor
-) -> None:
+def test_the_weighted_loss_is_the_images(kind: PredictionType, name: ScheduleName, images: Tensor) -> None:
     schedule, seen = make_schedule(name, 100), []
 
     def predict(x: Tensor, t: Tensor) -> Tensor:

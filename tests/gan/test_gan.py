@@ -130,9 +130,7 @@ def test_nothing_of_a_loss_is_left_where_it_is_only_measured(images: Tensor, lab
         ("relativistic", F.softplus(torch.tensor(0.0)).item()),  # the real ones are called the same
     ],
 )
-def test_the_generators_loss_is_taken_after_the_discriminators_step(
-    game: Game, expected: float, images: Tensor, labels: Tensor
-) -> None:
+def test_the_generators_loss_is_second(game: Game, expected: float, images: Tensor, labels: Tensor) -> None:
     family = small(loss=game)
     losses = family.losses(images, labels)
     next(losses)

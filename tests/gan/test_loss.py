@@ -75,10 +75,8 @@ def test_confidence_never_gives_an_infinity(game: Game, size: float) -> None:
     for real_sign, fake_sign in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
         real = torch.tensor([real_sign * size], requires_grad=True)
         fake = torch.tensor([fake_sign * size], requires_grad=True)
-        for loss in (
-            discriminator_loss(real, fake, smoothing, game),
-            generator_loss(fake, real.detach(), game),
-        ):
+        played = discriminator_loss(real, fake, smoothing, game), generator_loss(fake, real.detach(), game)
+        for loss in played:
             assert loss.isfinite()
             for slope in torch.autograd.grad(loss, [real, fake], retain_graph=True, allow_unused=True):
                 assert slope is None or slope.isfinite().all()

@@ -1,4 +1,3 @@
-import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -103,26 +102,9 @@ def test_batch_norm_is_where_the_docstring_says() -> None:
         for layer in ConvFeatures((3, 5), batch_norm=True).layers
     ]
     assert order == ["Conv2d", "ReLU", "Conv2d", "BatchNorm2d5", "ReLU", "Flatten"]
-    decoder = ConvDecoder(6, (3, 5), batch_norm=True)
-    assert [norm.num_features for norm in layers_of(decoder, nn.BatchNorm2d)] == [5, 3]
-    assert isinstance(decoder.layers[-1], nn.ConvTranspose2d)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_the_layout_changes_no_numbers(batch_norm: bool) -> None:
-    torch.manual_seed(0)
-    images, z = torch.randn(4, 1, 28, 28), torch.randn(4, 6)
-    half: nn.Module
-    for half, x in (
-        (ConvFeatures((3, 5), batch_norm=batch_norm), images),
-        (ConvDecoder(6, (3, 5), batch_norm=batch_norm), z),
-    ):
-        plain = copy.deepcopy(half).to(memory_format=torch.contiguous_format)
-        convolutions = layers_of(half, nn.Conv2d, nn.ConvTranspose2d)
-        assert all(layer.weight.is_contiguous(memory_format=torch.channels_last) for layer in convolutions)
-        results = []
-        for one in (half, plain):
-            out = one(x)
-            out.square().sum().backward()
-            results.append((out.detach(), [p.grad for p in one.parameters()]))
-        torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-3)
+def test_kernels_lie_in_the_layout_that_a_cpu_is_fast_in() -> None:
+    for half in (ConvFeatures((3, 5)), ConvDecoder(6, (3, 5))):
+        for layer in layers_of(half, nn.Conv2d, nn.ConvTranspose2d):
+            assert layer.weight.is_contiguous(memory_format=torch.channels_last)

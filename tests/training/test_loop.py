@@ -13,6 +13,7 @@ from genlab.family import Loss
 from genlab.training import loop
 from genlab.training.batches import total_steps
 from genlab.training.ema import warmed_up
+from genlab.training.learning_rate import learning_rate
 from genlab.training.loop import Step, TrainingDiverged, full_step, train
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
@@ -101,9 +102,7 @@ def test_as_many_steps_as_asked(
     assert len(list(train(Quadratic(), dataset, config))) == expected
 
 
-def test_seconds_end_the_run_with_the_step_in_which_they_run_out(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seconds_end_the_run_with_a_step(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     def steps(max_seconds: float, **settings: Any) -> list[Step]:
         """Every step takes half a second, as the clock ticks where one begins and where it ends."""
         monkeypatch.setattr("genlab.training.loop.perf_counter", count(100, 0.5).__next__)
@@ -117,9 +116,7 @@ def test_seconds_end_the_run_with_the_step_in_which_they_run_out(
     assert len(steps(2, max_steps=7)) == 4
 
 
-def test_only_seconds_in_steps_count_and_those_of_earlier_sessions_too(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_seconds_in_steps_count(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = count(100, 0.5)
     monkeypatch.setattr("genlab.training.loop.perf_counter", clock.__next__)
     family, config = Quadratic(), TrainConfig(batch_size=8, max_seconds=3)
@@ -132,9 +129,7 @@ def test_only_seconds_in_steps_count_and_those_of_earlier_sessions_too(
     assert list(train(family, dataset, config, state=state)) == []
 
 
-def test_several_processes_stop_by_seconds_that_they_agree_on(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_processes_agree_on_seconds(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process takes half a second a step and the other one 1.5: for both it is one second."""
     monkeypatch.setattr("genlab.training.loop.perf_counter", count(100, 0.5).__next__)
     monkeypatch.setattr("genlab.training.loop.agreed", lambda seconds: (seconds + 1.5) / 2)
@@ -146,6 +141,14 @@ def test_a_network_is_stepped_before_the_next_loss_is_asked_for(dataset: Dataset
     family = Quadratic(("first", "second"))
     next(train(family, dataset, TrainConfig(batch_size=8)))
     assert family.events == ["first asked", "first stepped", "second asked", "second stepped"]
+
+
+def test_every_step_has_the_rate_of_its_number(dataset: Dataset) -> None:
+    config = TrainConfig(batch_size=8, epochs=1, lr_warmup_steps=2, lr_schedule="cosine")
+    state = TrainingState(Quadratic(), config)
+    groups = state.optimisers["a"].param_groups
+    rates = [groups[0]["lr"] for _ in train(state.family, dataset, config, state=state)]
+    assert rates == [learning_rate(step, 5, config) for step in range(1, 6)]
 
 
 @pytest.mark.parametrize(
@@ -219,9 +222,7 @@ def test_the_textbook_step_and_the_full_one_give_the_same_weights(name: str, dat
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("names", [("a",), ("first", "second")])
-def test_a_loss_that_is_not_finite_stops_before_the_step(
-    bad: float, names: tuple[str, ...], dataset: Dataset
-) -> None:
+def test_a_bad_loss_makes_no_step(bad: float, names: tuple[str, ...], dataset: Dataset) -> None:
     family = Quadratic(names, bad_step=3, bad=bad)
     steps = train(family, dataset, TrainConfig(batch_size=8))
     assert [next(steps).step, next(steps).step] == [1, 2]

@@ -14,7 +14,6 @@ from tests.vae.conftest import seeded
 
 LogTerms = Callable[[Tensor, slice], tuple[Tensor, Tensor]]
 
-
 NOISE = 0.3
 A = torch.linalg.qr(torch.randn(6, 3, generator=seeded(), dtype=torch.float64))[0]
 A = A * torch.tensor([0.5, 1.0, 2.0])  # orthogonal columns make the posterior diagonal
@@ -88,9 +87,3 @@ def test_narrow_and_wide_posteriors_have_a_finite_bound(log_var: float) -> None:
     noise = torch.randn((2, 5, 4), generator=seeded())
     log_q = Normal(0.0, 1.0).log_prob(noise).sum(2) - 4 * log_var / 2
     torch.testing.assert_close(nats, math.log(5) - (-log_q).logsumexp(1))
-
-
-def test_the_global_generator_is_left_alone() -> None:
-    state = torch.get_rng_state()
-    rough(5)
-    assert torch.equal(state, torch.get_rng_state())

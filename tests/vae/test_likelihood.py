@@ -33,9 +33,7 @@ def test_without_beta_there_is_no_density(kind: Reconstruction, images: Tensor) 
 
 @pytest.mark.parametrize("beta", [5e-5, 0.3, 4.0])
 @pytest.mark.parametrize(("kind", "output"), KINDS)
-def test_nats_are_the_negative_elbo_at_the_draw_that_the_generator_makes(
-    kind: Reconstruction, output: Output, beta: float, images: Tensor
-) -> None:
+def test_nats_are_minus_the_elbo(kind: Reconstruction, output: Output, beta: float, images: Tensor) -> None:
     """Of pixels in [0, 1], where the errors that a tanh's loss counts are half as large."""
     family = small(reconstruction=kind, output=output, beta=beta)
     stretch = 2 if output == "tanh" else 1
@@ -73,13 +71,11 @@ def test_an_unconditional_model_ignores_labels(images: Tensor, labels: Tensor) -
 # --- the bound and what it bounds -------------------------------------------------------------
 
 
-def exact(
-    family: VAE, images: Tensor, labels: Tensor | None = None, prior: Any = None
-) -> tuple[Tensor, Tensor]:
+def exact(family: VAE, images: Tensor, labels: Tensor | None, prior: Any) -> tuple[Tensor, Tensor]:
     """-log p(x), and KL(q(z|x) || p(z|x)), by which the bound should miss it: (N,) each.
 
     For one latent dimension, where both are integrals over a line: sums over a fine grid. ``prior`` is a
-    distribution for each image, N(0, 1) if left out.
+    distribution for each image, or None for N(0, 1).
     """
     z = torch.linspace(-9, 9, 1801, dtype=torch.float64)
     kind, beta = family.config.reconstruction, family.config.beta

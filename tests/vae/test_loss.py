@@ -94,9 +94,7 @@ def test_a_dimension_below_the_floor_is_not_pulled_and_one_above_is_as_ever() ->
 
 
 @pytest.mark.parametrize(("kind", "output"), KINDS)
-def test_reconstruction_is_summed_over_pixels_and_averaged_over_the_batch(
-    kind: Reconstruction, output: Output, logits: Tensor, images: Tensor
-) -> None:
+def test_reconstruction_by_hand(kind: Reconstruction, output: Output, logits: Tensor, images: Tensor) -> None:
     total = 0.0
     for logit, image in zip(logits.double(), images.double(), strict=True):
         if output == "tanh":

@@ -42,9 +42,7 @@ def reference(prior: MixturePrior, index: int = 0) -> MixtureSameFamily:
 @pytest.mark.parametrize(
     ("latent_dim", "components", "num_classes"), [(1, 1, None), (1, 5, None), (20, 2, None), (3, 4, 4)]
 )
-def test_its_density_is_torch_distributions(
-    latent_dim: int, components: int, num_classes: int | None
-) -> None:
+def test_its_density_is_torchs(latent_dim: int, components: int, num_classes: int | None) -> None:
     prior = made_up(latent_dim, components, num_classes)
     z, labels = 3 * torch.randn(50, latent_dim, generator=seeded(1)), torch.arange(50) % (num_classes or 1)
     got = prior.log_prob(z, labels if num_classes else None)

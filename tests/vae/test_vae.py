@@ -204,9 +204,7 @@ def test_the_state_says_all_about_a_model(network: dict[str, Any], dataset: Data
 
 
 @pytest.mark.parametrize("batches", [1, 2, 5])
-def test_beta_is_reached_after_the_given_number_of_batches(
-    batches: int, images: Tensor, labels: Tensor
-) -> None:
+def test_beta_rises_over_the_first_batches(batches: int, images: Tensor, labels: Tensor) -> None:
     family = small(beta=2000.0, beta_warmup_batches=batches)
 
     def beta() -> float:
@@ -237,9 +235,7 @@ def test_the_warm_up_goes_on_where_a_checkpoint_left_it(images: Tensor, labels: 
 # --- black and white --------------------------------------------------------------------------
 
 
-def test_images_are_made_black_and_white_anew_with_their_grey_levels_as_means(
-    images: Tensor, labels: Tensor
-) -> None:
+def test_grey_levels_are_the_means_of_black_and_white(images: Tensor, labels: Tensor) -> None:
     family = small(reconstruction="bce", binarise=True)
     watched = Watched(family)
     grey = images.repeat(500, 1, 1, 1)
@@ -320,9 +316,7 @@ def test_each_class_has_a_prior_of_its_own(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("configured", [None, "fitted", "standard"])
-def test_codes_and_samples_come_from_the_prior_that_is_asked_for(
-    configured: str | None, dataset: Dataset
-) -> None:
+def test_codes_come_from_the_prior_asked_for(configured: str | None, dataset: Dataset) -> None:
     family = small(num_classes=10, prior_components=1, prior=configured)
     family.finish(dataset)
     labels = torch.tensor([1, 2, 3])
