@@ -240,12 +240,12 @@ ODD_VALUES: list[object] = [
 
 
 @pytest.mark.parametrize(("name", "kind"), NETWORKS[1::2])
-def test_whatever_stands_in_a_field_gives_settings_or_one_line(name: str, kind: str) -> None:
+def test_whatever_stands_in_a_field_gives_settings_or_one_line(name: str, kind: str, file: Path) -> None:
+    file.write_text(f"model: {{family: {name}, network: {{kind: {kind}}}}}\n")
     fields = settings_of(name, kind)[1] + [("model",), ("train",), ("model", "network"), ("train", "lr", "x")]
     for dotted in map(".".join, fields):
         for value in ODD_VALUES:
-            overrides = {"model.network": {"kind": kind}, dotted: value}
-            found = settings_or_line(lambda overrides=overrides: load_config(name, overrides))  # type: ignore[misc]
+            found = settings_or_line(lambda odd={dotted: value}: read_settings(Config, file, odd))  # type: ignore[misc]
             if isinstance(found, Config):
                 assert Config.model_validate(found.model_dump(mode="json")) == found
             else:
@@ -277,7 +277,17 @@ def test_no_mutation_of_a_config_breaks_the_reader(file: Path) -> None:
 # --- writing and showing ----------------------------------------------------------------------
 
 
-ODD_WORDS: tuple[object, ...] = ("a: b # c", "two\nlines\t\x07\u2028", "größe 日本 🙂", "'", "no", "1e3", "#", "", "x " * 500)
+ODD_WORDS: tuple[object, ...] = (
+    "a: b # c",
+    "two\nlines\t\x07\u2028",
+    "größe 日本 🙂",
+    "'",
+    "no",
+    "1e3",
+    "#",
+    "",
+    "x " * 500,
+)
 ODD_OVERRIDES: list[dict[str, object]] = [
     {},
     {"train.lr": 1e-30, "train.seed": 2**63 - 1, "train.ema_decay": 0.1 + 0.2, "train.adam_betas": [0, 1e-9]},
