@@ -1,5 +1,7 @@
 """Precision, recall, density and coverage against brute force, also where points lie exactly on a ball."""
 
+from statistics import fmean, stdev
+
 import pytest
 import torch
 
@@ -72,3 +74,9 @@ def test_the_null_case_is_calibrated() -> None:
     values = [manifold(normal(1000, 8, 2 * seed), normal(1000, 8, 2 * seed + 1), 5) for seed in range(10)]
     assert sum(v.coverage for v in values) / 10 == pytest.approx(0.969, abs=0.004)
     assert sum(v.density for v in values) / 10 == pytest.approx(1, abs=0.03)
+
+
+def test_the_stated_error_of_the_density_is_how_far_other_generated_images_move_it() -> None:
+    real = normal(300, 8, 0)
+    found = [manifold(real, normal(200, 8, 1 + seed)) for seed in range(40)]
+    assert stdev(v.density for v in found) == pytest.approx(fmean(v.density_error for v in found), rel=0.25)
