@@ -76,6 +76,7 @@ def test_the_autoencoder_decodes_a_new_draw_each_time(images: Tensor) -> None:
 
 
 def test_the_learned_variance_is_never_below_one_grey_level() -> None:
+    assert make().log_variance is None  # unless it is asked for
     model = make(learns_variance=True)
     free, floor = model.free_log_variance, 1 / 255
     assert free is not None
