@@ -1,0 +1,1 @@
+"""A device that is none: it computes on the CPU, and refuses what a GPU refuses."""
