@@ -43,7 +43,10 @@ DataArgument = Annotated[
     str, typer.Argument(help="mnist, fashion_mnist, digits, auto or a path such as ./shapes.")
 ]
 SetSizeOption = Annotated[
-    int | None, typer.Option(min=1, help="Images per set; 10,000 if there are as many real.")
+    int | None, typer.Option("--n", "-n", min=1, help="Images per set; 10,000 if there are as many real.")
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(help="cpu, cuda, mps or auto; GENLAB_DEVICE if left out, else auto.")
 ]
 DataRootOption = Annotated[Path | None, typer.Option(help="Folder to look for data in first.")]
 SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed draws the same.")]
@@ -85,7 +88,9 @@ def _complain(message: str) -> int:
     line = one_line(message)
     if len(line) > _LONGEST_LINE:  # the beginning says where, the end what to do
         line = f"{line[: _LONGEST_LINE - 205]} ... {line[-200:]}"
-    print(f"genlab: {line}", file=sys.stderr)
+    rank = os.environ.get("RANK", "0")
+    who = "genlab" if rank == "0" else f"genlab, process {rank}"
+    print(f"{who}: {line}", file=sys.stderr)
     return 2
 
 
@@ -102,7 +107,7 @@ def _wrong_call(error: Any) -> int:
 
 @app.command(epilog="Example: genlab train --config vae --dataset mnist --run runs/my-vae")
 def train(
-    run: Annotated[Path, typer.Option(help="A new folder for the results.")],
+    run: Annotated[Path, typer.Option("--run", "--out", help="A new folder for the results.")],
     config: Annotated[str, typer.Option(help="Name of a config (genlab config list) or path of a .yaml.")],
     dataset: Annotated[
         str | None,
@@ -111,11 +116,12 @@ def train(
         ),
     ] = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     set_: SetOption = None,
 ) -> None:
     """Train a model; the run folder keeps config, loss history, checkpoints and sheets of samples.
 
-    On several processes, GPUs or machines: accelerate launch --multi_gpu -m genlab train ...
+    On several processes, GPUs or machines: torchrun --nproc_per_node 2 -m genlab train --out ...
     """
     from genlab.commands.train import fit
     from genlab.runs.display import say
@@ -126,7 +132,7 @@ def train(
     if dataset is not None:
         overrides["train.dataset"] = dataset
     with _stopping():
-        fit(load_config(config, overrides), None, run, data_root=data_root)
+        fit(load_config(config, overrides), None, run, data_root=data_root, device=device)
     say(f"Done: {run / SHEET} shows samples; genlab sample {run} --n 16 --out x.png makes more.")
 
 
@@ -137,6 +143,7 @@ def resume(
         str | None, typer.Option(help="Name or path of the same data, if it lies elsewhere now.")
     ] = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     set_: SetOption = None,
 ) -> None:
     """Go on with a run that was stopped, crashed or killed, as if it had not been."""
@@ -146,7 +153,7 @@ def resume(
     from genlab.runs.folder import SHEET
 
     with _stopping():
-        resume(run, _overrides(set_), dataset=dataset, data_root=data_root)
+        resume(run, _overrides(set_), dataset=dataset, data_root=data_root, device=device)
     say(f"Done: {find_run(run) / SHEET} shows samples.")
 
 
@@ -181,6 +188,16 @@ def export(
     typer.echo(f"Wrote {folder} ({size:.1f} MB): genlab sample {name} --out x.png")
 
 
+@app.command(epilog="Example: genlab machine")
+def machine(device: DeviceOption = None) -> None:
+    """Say what this machine has, and about how long the series trains on it."""
+    from genlab.commands.machine import describe_machine
+
+    text = describe_machine(device)
+    if _is_first():
+        typer.echo(text)
+
+
 @app.command(epilog="Example: genlab pretrained")
 def pretrained() -> None:
     """List the models that come with the package: sample, evaluate and compare take their names."""
@@ -193,13 +210,14 @@ def pretrained() -> None:
 def sample(
     run: Annotated[str, typer.Argument(help="Folder or name of a run, or a model of genlab pretrained.")],
     out: Annotated[Path, typer.Option(help="x.npy: float32 (N, 28, 28) in [0, 1]; x.png: a sheet.")],
-    n: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many images.")] = 100,
     seed: SeedOption = 0,
     label: Annotated[
         int | None,
         typer.Option(min=0, max=2**63 - 1, help="One class for all, for a class-conditional model."),
     ] = None,
     best: BestFlag = False,
+    device: DeviceOption = None,
     set_: SetOption = None,
 ) -> None:
     """Draw images from a trained model into a file."""
@@ -210,9 +228,11 @@ def sample(
     if not out.parent.is_dir():
         raise GenlabError(f"--out {out}: there is no folder {out.parent}, make it first")
     checkpoint: Literal["best", "newest"] = "best" if best else "newest"
-    images = sample(run, n, seed=seed, label=label, checkpoint=checkpoint, overrides=_overrides(set_))
-    write_samples(images, out)
-    typer.echo(f"Wrote {n} images to {out}.")
+    changes = _overrides(set_)
+    images = sample(run, n, seed=seed, label=label, checkpoint=checkpoint, overrides=changes, device=device)
+    if _is_first():
+        write_samples(images, out)
+        typer.echo(f"Wrote {n} images to {out}.")
 
 
 @app.command(epilog="Example: genlab evaluate my-vae --out runs/my-vae/evaluation")
@@ -223,6 +243,7 @@ def evaluate(
     dataset: Annotated[str | None, typer.Option(help="Real images; the run's own if left out.")] = None,
     data_root: DataRootOption = None,
     best: BestFlag = False,
+    device: DeviceOption = None,
     set_: SetOption = None,
     out: Annotated[Path | None, typer.Option(help="A folder for the report and closest.png.")] = None,
 ) -> None:
@@ -239,7 +260,10 @@ def evaluate(
         dataset=dataset,
         data_root=data_root,
         out=out,
+        device=device,
     )
+    if not _is_first():
+        return
     typer.echo(report_text(evaluation.report))
     if out is not None:
         write_evaluation(evaluation, out)
@@ -250,17 +274,23 @@ def evaluate(
 def nats(
     run: Annotated[str, typer.Argument(help="A run folder, or the name of one in runs/.")],
     k: Annotated[list[int] | None, typer.Option(min=1, help="Codes per image; 1 and 50 if left out.")] = None,
-    n: Annotated[int | None, typer.Option(min=2, help="The first N test images; all if left out.")] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", "-n", min=2, help="The first N test images; all if left out.")
+    ] = None,
     seed: SeedOption = 0,
     best: BestFlag = False,
+    device: DeviceOption = None,
     set_: SetOption = None,
 ) -> None:
     """A bound on -log p(x) of the test images in nats per image, for a VAE: lower is better."""
     from genlab.commands.nats import nats
 
     checkpoint: Literal["best", "newest"] = "best" if best else "newest"
-    bounds = nats(run, k=k or (1, 50), n=n, seed=seed, checkpoint=checkpoint, overrides=_overrides(set_))
-    for bound in bounds:
+    changes = _overrides(set_)
+    bounds = nats(
+        run, k=k or (1, 50), n=n, seed=seed, checkpoint=checkpoint, overrides=changes, device=device
+    )
+    for bound in bounds if _is_first() else ():
         images = f"{bound.n:,} test images"
         typer.echo(f"k = {bound.k:<6,} {bound.nats:9.2f} +- {bound.error:.2f} nats per image, {images}")
 
@@ -282,6 +312,7 @@ def compare(
     n: SetSizeOption = None,
     dataset: Annotated[str | None, typer.Option(help="Real images; auto, or the runs' own.")] = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Compare models: train the three families alike (--seconds), or take finished runs."""
     from genlab.commands.compare import compare, comparison_text, write_comparison
@@ -298,13 +329,16 @@ def compare(
                 seeds=seeds,
                 n=n,
                 also=runs or (),
+                device=device,
             )
     elif runs:
         if config:
             raise GenlabError("--config is trained with --seconds; finished runs are named without it")
-        comparison = compare(runs, n=n, dataset=dataset, data_root=data_root, out=out)
+        comparison = compare(runs, n=n, dataset=dataset, data_root=data_root, out=out, device=device)
     else:
         raise GenlabError("name finished runs, or say how long to train each family: --seconds 120")
+    if not _is_first():
+        return
     typer.echo(comparison_text(comparison))
     write_comparison(comparison, out)
     typer.echo(f"Wrote comparison.md, comparison.json and comparison.png to {out}.")
@@ -320,6 +354,7 @@ def judge(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to keep them in; data/judges if left out.")] = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Train the classifiers that evaluate looks through, for data that none come with the package for."""
     from genlab.commands.evaluate import load_both
@@ -331,7 +366,7 @@ def judge(
         raise GenlabError(f"unknown kind of judge {kind!r}: {did_you_mean(kind, JUDGES)}")
     train, test = load_both(dataset, data_root)
     for each in [each for each in JUDGES if kind in (None, each)]:
-        _, card = make_judge(each, train, test, folder=out, steps=steps, seed=seed)
+        _, card = make_judge(each, train, test, folder=out, steps=steps, seed=seed, device=device)
         typer.echo(f"{card.file}: right on {card.accuracy:.2%} of the {len(test):,} test images")
         if (doubt := doubt_about(each, card.accuracy, test.labels)) is not None:
             typer.echo(doubt)
@@ -367,6 +402,13 @@ def config_show(
     from genlab.zoo import load_config
 
     typer.echo(with_comments(load_config(name, _overrides(set_))), nl=False)
+
+
+def _is_first() -> bool:
+    """Whether this is the process that speaks and writes: of several that a launcher started, one does."""
+    from genlab.nn.device import processes
+
+    return bool(processes().is_main_process)
 
 
 def _overrides(texts: list[str] | None) -> dict[str, object]:

@@ -5,7 +5,8 @@ a VAE, a GAN or a diffusion model, so a fourth family is one more folder and one
 ``genlab.zoo``.
 
 Images are float32 of shape (N, 1, 28, 28): in [-1, 1] where a method takes them from a batch, in
-[0, 1] where ``sample`` hands them to people.
+[0, 1] where ``sample`` hands them to people. What a method takes may lie on any device, and what it gives
+lies on the CPU, but for the values of ``losses``: the networks are where ``device_of`` says.
 """
 
 from collections.abc import Iterator, Mapping
@@ -229,7 +230,7 @@ class HasLikelihood(Family, Protocol):
             generator: a CPU generator: the same one draws the same noise on any device.
 
         Returns:
-            (N,), on the model's device.
+            (N,).
 
         Raises:
             GenlabError: a conditional model without labels.

@@ -1,5 +1,6 @@
 """Progress bars: on standard output in a notebook, where they are kept, else on standard error."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ def bar(total: int, unit: str, *, what: str = "", done: int = 0, hidden: bool = 
         hidden: draw nothing.
     """
     file = sys.stdout if in_notebook() else sys.stderr
+    hidden = hidden or os.environ.get("RANK", "0") != "0"  # of several processes the first one draws it
     return tqdm(
         total=total,
         initial=done,

@@ -14,6 +14,7 @@ from genlab.diffusion.config import UNetConfig
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family
 from genlab.gan import GAN, GANConfig
+from genlab.nn.device import find_device
 from genlab.training.settings import TrainConfig
 from genlab.vae import VAE, VAEConfig
 
@@ -68,8 +69,20 @@ def load_config(name: str | Path, overrides: Mapping[str, object] | None = None)
     return read_settings(Config, path, overrides)
 
 
-def build(config: Config) -> Family:
-    """A new model with the initial weights that ``config.train.seed`` decides."""
+def build(config: Config, device: str | None = None) -> Family:
+    """A new model with the initial weights that ``config.train.seed`` decides, the same on every device.
+
+    Args:
+        config: settings of model and training.
+        device: as for ``genlab.nn.device.find_device``.
+
+    Raises:
+        GenlabError: a device that this machine has not.
+    """
+    chosen = find_device(device)
     torch.manual_seed(config.train.seed)
     family: Family = FAMILIES[type(config.model)](config.model)
+    family.networks.to(chosen)
+    if chosen.type == "mps":  # where convolutions have been wrong in a network's other layout, channels last
+        family.networks.to(memory_format=torch.contiguous_format)
     return family

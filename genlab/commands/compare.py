@@ -33,6 +33,7 @@ from genlab.evaluation.table import (
 )
 from genlab.family import Family, Walks
 from genlab.files import write_aside, writing
+from genlab.nn.device import find_device
 from genlab.runs.display import say
 from genlab.runs.folder import CONFIG
 from genlab.zoo import Config
@@ -88,6 +89,7 @@ def compare(
     dataset: str | None = None,
     data_root: str | Path | None = None,
     out: Path | None = None,
+    device: str | None = None,
 ) -> ModelComparison:
     """Measure finished runs: ``genlab compare RUN RUN ...``.
 
@@ -96,6 +98,7 @@ def compare(
         n: images per set, for real and generated ones; as for ``genlab.commands.evaluate.evaluate``.
         dataset, data_root: what to measure against; what the runs were trained on if left out.
         out: the folder that ``write_comparison`` will be given: made before minutes are spent on measuring.
+        device: where models and judges compute, as for ``genlab.load``.
 
     Raises:
         GenlabError: no list of runs, no such run, runs of different data, or a folder that cannot be
@@ -103,15 +106,16 @@ def compare(
     """
     if isinstance(runs, (str, Path)) or not runs:
         raise GenlabError(f"runs should be a list of at least one run, ['my-vae', 'my-gan'], got {runs!r}")
+    find_device(device)
     paths = distinct_runs(runs)
     trained_on = {data_of(path)[0]: path for path in paths}
     if dataset is None and len(trained_on) > 1:
         (one, a), (two, b) = list(trained_on.items())[:2]
         raise GenlabError(f"{a} was trained on {one} and {b} on {two}: name what to compare with, --dataset")
     name, root = data_of(paths[0])
-    yardstick = yardstick_for(dataset or name, data_root or root, n, out=out)
+    yardstick = yardstick_for(dataset or name, data_root or root, n, out=out, device=device)
     names = row_names(paths)
-    return ModelComparison(yardstick, [measure_run(path, yardstick, names[path]) for path in paths])
+    return ModelComparison(yardstick, [measure_run(path, yardstick, names[path], device) for path in paths])
 
 
 def distinct_runs(runs: Sequence[str | Path]) -> list[Path]:
@@ -135,10 +139,10 @@ def row_names(paths: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def measure_run(path: Path, yardstick: Yardstick, model: str) -> Measured:
+def measure_run(path: Path, yardstick: Yardstick, model: str, device: str | None = None) -> Measured:
     """All figures of a run and its points on the curves; images that are refused are no error here."""
     say(f"Measuring {path}")
-    measured, family, seconds = Measured(model), load(path), training_seconds(path)
+    measured, family, seconds = Measured(model), load(path, device=device), training_seconds(path)
     seed = read_settings(Config, path / CONFIG).train.seed
     if seconds is not None:
         measured.training += curve_point(model, family, yardstick, seed, trained=seconds)

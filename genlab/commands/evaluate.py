@@ -26,6 +26,7 @@ from genlab.evaluation.reference import QUERIES
 from genlab.evaluation.report import Metric, Report, report_from_json, report_text
 from genlab.family import Family, HasLikelihood, NoLikelihood, count_parameters
 from genlab.files import make_writable, write_aside, writing
+from genlab.nn.device import find_device
 from genlab.runs.display import say
 from genlab.runs.folder import CONFIG, read_summary
 from genlab.zoo import Config
@@ -60,6 +61,7 @@ def evaluate(
     dataset: str | None = None,
     data_root: str | Path | None = None,
     out: Path | None = None,
+    device: str | None = None,
 ) -> Evaluation:
     """Measure a run, or images in a file.
 
@@ -72,11 +74,13 @@ def evaluate(
         checkpoint, overrides: of the run, as for ``genlab.commands.sample.load``; a file has neither.
         dataset, data_root: what to measure against; what the run was trained on if left out.
         out: the folder that ``write_evaluation`` will be given: made before minutes are spent on measuring.
+        device: where model and judges compute, as for ``genlab.load``.
 
     Raises:
         GenlabError: no such run or file, no whole checkpoint, images that nothing can be computed from, or
             a folder that cannot be written to.
     """
+    find_device(device)
     path = Path(target)
     if path.suffix == ".npy":
         if checkpoint == "best" or overrides:
@@ -85,7 +89,7 @@ def evaluate(
         images = read_images(path, n)
         if dataset is None:
             raise GenlabError(f"{path}: say what its images should look like, --dataset mnist")
-        yardstick = yardstick_for(dataset, data_root, len(images), seed=seed, out=out)
+        yardstick = yardstick_for(dataset, data_root, len(images), seed=seed, out=out, device=device)
         return Evaluation(report_on(images, yardstick, name=path.name, seed=seed), images, yardstick)
     if path.is_file():
         raise GenlabError(
@@ -93,21 +97,27 @@ def evaluate(
             "and so does numpy.save"
         )
     path = find_run(target)
-    family = load(path, checkpoint, overrides=overrides)
+    family = load(path, checkpoint, overrides=overrides, device=device)
     name, root = data_of(path)
-    yardstick = yardstick_for(dataset or name, data_root or root, n, seed=seed, out=out)
+    yardstick = yardstick_for(dataset or name, data_root or root, n, seed=seed, out=out, device=device)
     changed = [f"{key.rpartition('.')[2]} {value}" for key, value in (overrides or {}).items()]
     title = ", ".join([path.name, *changed])
     return evaluate_family(family, yardstick, name=title, seed=seed, training_seconds=training_seconds(path))
 
 
 def yardstick_for(
-    dataset: str, data_root: str | Path | None, n: int | None, *, seed: int = 0, out: Path | None = None
+    dataset: str,
+    data_root: str | Path | None,
+    n: int | None,
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    device: str | None = None,
 ) -> Yardstick:
     """Real images to measure with; ``out`` is made before minutes are spent on judging them."""
     train, test = load_both(dataset, data_root)
     open_out(out)
-    return make_yardstick(train, test, n, seed=seed, say=say)
+    return make_yardstick(train, test, n, seed=seed, device=device, say=say)
 
 
 def evaluate_family(

@@ -32,8 +32,10 @@ from genlab.evaluation.judges.networks import JUDGES
 from genlab.evaluation.measure import Yardstick, images_per_set, make_yardstick
 from genlab.family import Family, count_parameters
 from genlab.files import write_aside, writing
+from genlab.nn.device import find_device
 from genlab.runs.display import say
 from genlab.runs.folder import CONFIG, read_metrics, read_summary
+from genlab.runs.record import writes
 from genlab.training.loop import TrainingDiverged
 from genlab.zoo import Config, build, load_config
 
@@ -53,6 +55,7 @@ def train_and_compare(
     seeds: int = 3,
     n: int | None = None,
     also: Sequence[str | Path] = (),
+    device: str | None = None,
 ) -> ModelComparison:
     """Train each config with each seed for so long, and measure all; goes on where it was stopped.
 
@@ -65,6 +68,7 @@ def train_and_compare(
             kept in the comparison.
         n: images per set; as for ``make_yardstick``.
         also: finished runs to measure beside them, which need not be alike.
+        device: where all of it is trained and measured, as for ``genlab.load``.
 
     Raises:
         GenlabError: the models differ in size, ``out`` holds a bench with other settings, or ``also`` names
@@ -74,6 +78,7 @@ def train_and_compare(
         raise GenlabError(
             f"two configs of one name ({', '.join(configs)}): rename one, runs are called by it"
         )
+    find_device(device)
     paths = distinct_runs(also)
     train, test = load_both(dataset, data_root)
     settings = {name: _settings(name, train, seconds) for name in configs}
@@ -91,16 +96,18 @@ def train_and_compare(
     for name, seed in turns:
         _refuse_other_settings(_run(out, name, seed), _settings(name, train, seconds, seed))
     open_out(out)
-    yardstick = make_yardstick(train, test, n, say=say)
+    yardstick = make_yardstick(train, test, n, device=device, say=say)
     judges = {kind: weights_sha256(judge) for kind, judge in yardstick.reference.judges.items()}
     _refuse_another(out, mine | {"judges": judges})
     _keep(out / "bench.json", mine | {"judges": judges})
     for name, seed in more:
         say(f"{Path(name).stem}, seed {seed}: measured before, stays in the comparison")
-    measured = [_train_and_measure(name, seed, seconds, train, out, yardstick) for name, seed in turns]
+    measured = [
+        _train_and_measure(name, seed, seconds, train, out, yardstick, device) for name, seed in turns
+    ]
     bench = {each.model for each in measured}
     for path, name in row_names(paths).items():
-        measured.append(measure_run(path, yardstick, str(path) if name in bench else name))
+        measured.append(measure_run(path, yardstick, str(path) if name in bench else name, device))
     return ModelComparison(yardstick, measured)
 
 
@@ -115,7 +122,13 @@ def check_parameters(sizes: Mapping[str, int]) -> None:
 
 
 def _train_and_measure(
-    name: str, seed: int, seconds: float, train: Dataset, out: Path, yardstick: Yardstick
+    name: str,
+    seed: int,
+    seconds: float,
+    train: Dataset,
+    out: Path,
+    yardstick: Yardstick,
+    device: str | None,
 ) -> Measured:
     """One model from its start to its figures, as far as that is not done yet."""
     model, run, file = Path(name).stem, _run(out, name, seed), _figures(out, name, seed)
@@ -126,7 +139,7 @@ def _train_and_measure(
             continue
         say(f"{model}, seed {seed}: training for {seconds * share:g} of {seconds:g} s")
         try:
-            family = _train_for(seconds * share, name, seed, train, run)
+            family = _train_for(seconds * share, name, seed, train, run, device)
         except TrainingDiverged as error:
             measured.refused = str(error)
         else:
@@ -138,15 +151,17 @@ def _train_and_measure(
     return measured
 
 
-def _train_for(seconds: float, name: str, seed: int, train: Dataset, run: Path) -> Family:
+def _train_for(seconds: float, name: str, seed: int, train: Dataset, run: Path, device: str | None) -> Family:
     if not run.exists():
-        return fit(_settings(name, train, seconds, seed), train, run, live_plot=False)[0]
+        settings = _settings(name, train, seconds, seed)
+        return fit(settings, train, run, device=device, live_plot=False)[0]
     summary = read_summary(run)
     if summary.get("finished"):
         for last in list(read_metrics(run))[-1:]:
             if last.seconds >= seconds or last.step >= summary.get("total_steps", math.inf):
-                return load(run)  # resume would say how to train longer
-    return resume(run, {"train.max_seconds": seconds}, dataset=train, live_plot=False)[0]
+                return load(run, device=device)  # resume would say how to train longer
+    longer = {"train.max_seconds": seconds}
+    return resume(run, longer, dataset=train, device=device, live_plot=False)[0]
 
 
 def _run(out: Path, name: str, seed: int) -> Path:
@@ -200,6 +215,8 @@ def _refuse_another(out: Path, mine: Mapping[str, object]) -> None:
 
 
 def _keep(file: Path, values: Mapping[str, object]) -> None:
+    if not writes():
+        return
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_aside(file, json.dumps(values, indent=1) + "\n")

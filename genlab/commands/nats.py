@@ -23,6 +23,7 @@ def nats(
     seed: int = 0,
     checkpoint: Literal["newest", "best"] = "newest",
     overrides: Mapping[str, object] | None = None,
+    device: str | None = None,
 ) -> list[Bound]:
     """The bounds of a run on the test images of the data that it was trained on.
 
@@ -31,13 +32,13 @@ def nats(
         k: codes per image, or several such numbers, for one bound each. Time grows with it.
         n: the first so many test images; all if left out.
         seed: of the codes, and of the black and white images of a model that binarises.
-        checkpoint, overrides: as for ``genlab.commands.sample.load``: ``{"model.prior": "standard"}`` say.
+        checkpoint, overrides, device: as for ``genlab.load``: ``{"model.prior": "standard"}`` say.
 
     Raises:
         GenlabError: no such run; a model that has no likelihood; k or n out of range.
     """
     path = find_run(target)
-    family = load(path, checkpoint, overrides=overrides)
+    family = load(path, checkpoint, overrides=overrides, device=device)
     if not isinstance(family, HasLikelihood):
         raise GenlabError(f"{path} cannot say how probable an image is: only a VAE can")
     k = [k] if isinstance(k, int) else list(k)

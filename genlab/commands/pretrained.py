@@ -30,12 +30,14 @@ def pretrained_names() -> list[str]:
     return [path.name for path in find_runs(SHIPPED_MODELS)]
 
 
-def load_pretrained(name: str, overrides: Mapping[str, object] | None = None) -> Family:
+def load_pretrained(
+    name: str, overrides: Mapping[str, object] | None = None, *, device: str | None = None
+) -> Family:
     """A model that comes with the package, in eval mode: no training, no network.
 
     Args:
         name: ``diffusion-mnist``, ``gan-mnist``, ``vae-mnist``, or the same with ``fashion_mnist``.
-        overrides: settings of sampling, as for ``genlab.load``.
+        overrides, device: settings of sampling, and where it computes, as for ``genlab.load``.
 
     Raises:
         GenlabError: there is no such model, or its file is not the one that was shipped (by SHA-256).
@@ -43,7 +45,7 @@ def load_pretrained(name: str, overrides: Mapping[str, object] | None = None) ->
     if name not in pretrained_names():
         near = did_you_mean(str(name), pretrained_names())
         raise GenlabError(f"no model {name!r} comes with genlab: {near}")
-    return load(SHIPPED_MODELS / name, overrides=overrides)
+    return load(SHIPPED_MODELS / name, overrides=overrides, device=device)
 
 
 def origin(run: str | Path) -> str:

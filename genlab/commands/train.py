@@ -16,9 +16,10 @@ from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Family, count_parameters
+from genlab.nn.device import find_device, processes
 from genlab.progress import in_notebook
 from genlab.runs.checkpoint import newest, restore
-from genlab.runs.display import say, show_losses
+from genlab.runs.display import say, say_who_trains, show_losses
 from genlab.runs.folder import (
     CHECKPOINTS,
     CONFIG,
@@ -48,6 +49,7 @@ def fit(
     run: str | Path | None = None,
     *,
     data_root: str | Path | None = None,
+    device: str | None = None,
     live_plot: bool | None = None,
 ) -> tuple[Family, list[Step]]:
     """Build a model and train it behind a progress bar: ``genlab train``.
@@ -58,6 +60,7 @@ def fit(
         run: a new folder for all that comes of it (``genlab.runs.folder`` says what); nothing is
             written if left out. Ctrl-C saves and says how to go on.
         data_root: a folder to look for the data in first.
+        device: where it is trained, and lies afterwards, as for ``genlab.load``.
         live_plot: show the losses as they come, under the cell; by default in a notebook.
 
     Returns:
@@ -68,12 +71,15 @@ def fit(
         GenlabError: the folder exists, or what ``genlab.training.loop.train`` raises.
     """
     config = config if isinstance(config, Config) else load_config(config)
-    if run is not None and writes():
-        refuse_existing(Path(run))  # before the data is read, which takes longer
+    find_device(device)
+    if run is not None:  # before the data is read, which takes longer
+        refuse_existing(Path(run))
+        processes().wait_for_everyone()  # else the first process may have made it when another one looks
     if not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset or config.train.dataset, "train", data_root)
         say(repr(dataset))
-    family = build(config)
+    family = build(config, device)
+    say_who_trains(config.train)
     # Before there is a folder that a corrected retry would run into:
     check_labels(family, dataset)
     data, held_out = hold_out(dataset, config.train.validation_images)
@@ -101,6 +107,7 @@ def resume(
     *,
     dataset: Dataset | str | None = None,
     data_root: str | Path | None = None,
+    device: str | None = None,
     live_plot: bool | None = None,
 ) -> tuple[Family, list[Step]]:
     """Go on with a run from its last whole checkpoint, as if it had never stopped: ``genlab resume``.
@@ -113,6 +120,7 @@ def resume(
         overrides: settings to change from here on, to train longer or more carefully:
             ``{"train.epochs": 20}``. Only those in ``CHANGEABLE``.
         dataset, data_root: where the same images lie now, if they have moved.
+        device: as for ``fit``; it need not be the one on which the run began.
         live_plot: as for ``fit``.
 
     Returns:
@@ -136,11 +144,13 @@ def resume(
             name = dataset or summary.get("dataset", config.train.dataset)
             dataset = load_dataset(name, "train", data_root or summary.get("data_root"))
         if summary.get("fingerprint", dataset.fingerprint) != dataset.fingerprint:
+            why = ", as its scans are enlarged in whole numbers now" if dataset.name == "digits" else ""
             raise GenlabError(
-                f"{dataset.name} has other images or labels than those that {path} began with: "
+                f"{dataset.name} has other images or labels than those that {path} began with{why}: "
                 "bring them back, or train a new run"
             )
-        family = build(config)
+        family = build(config, device)
+        say_who_trains(config.train)
         state = TrainingState(family, config.train)
         checkpoint = newest(path / CHECKPOINTS, say)
         if checkpoint is not None:
@@ -155,7 +165,12 @@ def resume(
 
 
 def fit_or_load(
-    config: Config, dataset: Dataset, run: str | Path, *, live_plot: bool | None = None
+    config: Config,
+    dataset: Dataset,
+    run: str | Path,
+    *,
+    device: str | None = None,
+    live_plot: bool | None = None,
 ) -> tuple[Family, list[Step]]:
     """The model of ``run`` if that run had these settings and data, trained to its end; else a new one.
 
@@ -167,16 +182,16 @@ def fit_or_load(
     for number in range(2, 1000):
         if not folder.exists():
             say(f"Training {folder.name} (kept in {folder}, and loaded from there the next time).")
-            return fit(config, dataset, folder, live_plot=live_plot)
+            return fit(config, dataset, folder, device=device, live_plot=live_plot)
         if _is_run_of(folder, config, dataset):
             if read_summary(folder).get("finished"):
                 say(f"Loaded {folder}.")
                 history = list(read_metrics(folder))
                 if in_notebook() if live_plot is None else live_plot:
                     show_losses(history)
-                return load(folder), history
+                return load(folder, device=device), history
             say(f"Going on with {folder}, which was interrupted.")
-            return resume(folder, dataset=dataset, live_plot=live_plot)
+            return resume(folder, dataset=dataset, device=device, live_plot=live_plot)
         folder = Path(run).with_name(f"{Path(run).name}-{number}")
     raise GenlabError(f"{run} and a thousand folders beside it hold other runs: delete some")
 

@@ -60,7 +60,8 @@ class Diffusion:
 
     def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
         """Mean squared error of the prediction; a class is hidden now and then, for guidance."""
-        network, config = self.networks["denoiser"], self.config
+        network, config, device = self.networks["denoiser"], self.config, device_of(self.networks)
+        images, labels = images.to(device), labels.to(device)
         if self.num_classes is not None and network.training:
             labels = drop_labels(labels, self.num_classes, config.class_dropout_prob)
         loss = denoising_loss(
@@ -77,6 +78,8 @@ class Diffusion:
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """The network as a function of (x_t, t), with the class and the guidance settled.
 
+        It answers on the device of x_t, wherever the network is.
+
         Args:
             labels: int64 (N,), or a blend, float (N, num_classes); none: of no class in particular.
             guidance_scale: other than the config's.
@@ -91,7 +94,14 @@ class Diffusion:
 
     def _guided(self, labels: Tensor | None, scale: float | None) -> Callable[[Tensor, Tensor], Tensor]:
         """``guided_network`` for labels that have been checked."""
-        network = self.networks["denoiser"]
+        device = device_of(self.networks)
+
+        def network(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+            answer = self.networks["denoiser"](
+                x.to(device), t.to(device), None if labels is None else labels.to(device)
+            )
+            return answer.to(x.device)
+
         if self.num_classes is None or labels is None:
             if scale is not None:
                 raise GenlabError("guidance_scale needs a class-conditional model and labels: leave it out")
@@ -101,7 +111,7 @@ class Diffusion:
         scale = GUIDANCE if scale is None else scale
         if not 0 <= scale < inf:
             raise GenlabError(f"guidance_scale should be at least 0 and finite, got {scale}")
-        return guided(network, labels.to(device_of(self.networks)), self.num_classes, scale)
+        return guided(network, labels, self.num_classes, scale)
 
     def denoiser(self, labels: Tensor | None = None, guidance_scale: float | None = None) -> Denoiser:
         """(x_t, t) to the predicted image, for samplers; arguments as for ``guided_network``."""
@@ -123,6 +133,8 @@ class Diffusion:
     ) -> Iterator[SamplerStep]:
         """Walk from ``x`` along the jumps with the sampler that the config names, or another one.
 
+        It is computed where ``x`` lies, the network's part where the network is; states come back on the CPU.
+
         Raises:
             GenlabError: an unknown sampler, eta for one that has none, an eta outside 0..1.
         """
@@ -136,7 +148,7 @@ class Diffusion:
         if not 0 <= options["eta"] <= 1:
             raise GenlabError(f"eta should be in 0..1, got {options['eta']}")
         options = {option: value for option, value in options.items() if option in takes}
-        return SAMPLERS[name](denoise, x, self.schedule, pairs, **options)
+        return (step.cpu() for step in SAMPLERS[name](denoise, x, self.schedule, pairs, **options))
 
     def pairs(self, num_inference_steps: int | None = None, spacing: Spacing | None = None) -> Pairs:
         """The jumps of a whole walk: as the config says, or others."""

@@ -45,7 +45,7 @@ def denoising_loss(
 def _weights_on(
     device: torch.device, schedule: NoiseSchedule, prediction_type: PredictionType, gamma: float
 ) -> Tensor:
-    return min_snr_weights(schedule, prediction_type, gamma).to(device, torch.float32)
+    return min_snr_weights(schedule, prediction_type, gamma).float().to(device)
 
 
 def min_snr_weights(schedule: NoiseSchedule, prediction_type: PredictionType, gamma: float) -> Tensor:

@@ -33,6 +33,10 @@ class SamplerStep:
     x: Tensor
     pred_original_sample: Tensor
 
+    def cpu(self) -> "SamplerStep":
+        """The same, on the CPU."""
+        return SamplerStep(self.t, self.x.cpu(), self.pred_original_sample.cpu())
+
 
 def as_denoiser(
     predict: Callable[[Tensor, Tensor], Tensor],

@@ -126,7 +126,7 @@ def _curves(schedule: NoiseSchedule, device: torch.device, precision: torch.dtyp
     """(T + 1,) each; the image itself comes last, where the index -1 finds it."""
     alpha = torch.cat([schedule.alpha, torch.ones(1, dtype=torch.float64)])
     sigma = torch.cat([schedule.sigma, torch.zeros(1, dtype=torch.float64)])
-    return alpha.to(device, precision), sigma.to(device, precision)
+    return alpha.to(precision).to(device), sigma.to(precision).to(device)
 
 
 def make_schedule(

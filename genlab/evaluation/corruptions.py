@@ -23,13 +23,13 @@ def add_noise(images: Tensor, level: float, generator: torch.Generator) -> Tenso
     Raises:
         GenlabError: images or a level outside [0, 1]; here and below.
     """
-    _check(images, level)
+    images = _checked(images, level)
     return (images + level * torch.randn(images.shape, generator=generator)).clamp(0, 1)
 
 
 def blur(images: Tensor, level: float) -> Tensor:
     """A Gaussian blur of up to 2 pixels' standard deviation: a VAE."""
-    _check(images, level)
+    images = _checked(images, level)
     if level == 0:
         return images.clone()
     blurred: Tensor = gaussian_blur(images, [13, 13], [2 * level, 2 * level])  # 6 pixels either side
@@ -47,7 +47,8 @@ def drop_classes(images: Tensor, labels: Tensor, level: float, generator: torch.
         level: share of the classes, rounded.
         generator: as above.
     """
-    _check(images, level)
+    images = _checked(images, level)
+    labels = labels.cpu()
     classes = labels.unique()
     dropped = min(round(level * len(classes)), len(classes) - 1)
     lost = torch.isin(labels, classes[len(classes) - dropped :])
@@ -58,7 +59,7 @@ def drop_classes(images: Tensor, labels: Tensor, level: float, generator: torch.
 
 def duplicate(images: Tensor, level: float, generator: torch.Generator) -> Tensor:
     """A share ``level`` becomes copies of a twentieth of the images: a GAN that draws few again and again."""
-    _check(images, level)
+    images = _checked(images, level)
     order = torch.randperm(len(images), generator=generator)
     few, copies = max(len(images) // 20, 1), round(level * len(images))
     places = torch.arange(len(images) - copies, len(images))  # in that order, the few come first and go last
@@ -73,16 +74,18 @@ def memorise(images: Tensor, training: Tensor, level: float, generator: torch.Ge
         training: (M, 1, 28, 28), uint8 or float in [0, 1], at least as many as are replaced.
         level, generator: as above.
     """
-    _check(images, level)
+    images = _checked(images, level)
     copies = round(level * len(images))
-    copied = training[torch.randperm(len(training), generator=generator)[:copies]]
+    copied = training.cpu()[torch.randperm(len(training), generator=generator)[:copies]]
     copied = to_unit(copied) if copied.dtype == torch.uint8 else copied
     places = torch.randperm(len(images), generator=generator)[:copies]
     return images.index_copy(0, places, copied.to(images.dtype))
 
 
-def _check(images: Tensor, level: float) -> None:
+def _checked(images: Tensor, level: float) -> Tensor:
+    """The images on the CPU, if they and the level are in [0, 1]."""
     if not (images.is_floating_point() and ((images >= 0) & (images <= 1)).all()):
         raise GenlabError("images should be float in [0, 1]")
     if not 0 <= level <= 1:
         raise GenlabError(f"level should be in [0, 1], got {level}")
+    return images.cpu()

@@ -149,6 +149,7 @@ def make_yardstick(
     *,
     seed: int = 0,
     judges: Mapping[Kind, Judge] | None = None,
+    device: str | None = None,
     say: Callable[[str], None] = print,
 ) -> Yardstick:
     """Show real images to their judges, behind a progress bar.
@@ -158,13 +159,14 @@ def make_yardstick(
         n: images per set; as many as there are test images, at most 10,000, if left out.
         seed: which of them.
         judges: by kind; those that come with the package if left out, or trained first for other data.
+        device: where those judges compute, as for ``genlab.nn.device.find_device``.
         say: is told which judges.
 
     Raises:
         GenlabError: ``n`` is out of range, or a judge is damaged.
     """
     n = images_per_set(n, test)
-    judges = judges_for(train, test, say=say) if judges is None else judges
+    judges = judges_for(train, test, device=device, say=say) if judges is None else judges
     reference = make_reference(train, test, judges, n, seed=seed)
     held_out = reference.held_out
     floor = _figures(test.images[held_out], reference, test.labels[held_out], of="real images")

@@ -61,6 +61,7 @@ class GAN:
         if len(images) == 1 and self.networks.training and self.config.batch_norm:
             raise GenlabError("batch norm compares images with each other: a batch needs at least two")
         discriminator, config = self.networks["discriminator"], self.config
+        images, labels = images.to(device_of(self.networks)), labels.to(device_of(self.networks))
         z = torch.randn(len(images), config.latent_dim, device=images.device)
         fake = torch.tanh(self.networks["generator"](z, labels))
 
@@ -132,7 +133,7 @@ class GAN:
     def _decode(self, z: Tensor, labels: Tensor | None) -> Tensor:
         device = device_of(self.networks)
         logits = self.networks["generator"](z.to(device), None if labels is None else labels.to(device))
-        return to_unit(torch.tanh(logits))
+        return to_unit(torch.tanh(logits)).cpu()
 
     def sample(
         self,
@@ -184,7 +185,7 @@ def truncated(z: Tensor, limit: float) -> Tensor:
     and under a slider the picture moves smoothly.
 
     Args:
-        z: any shape, drawn from N(0, 1).
+        z: any shape, drawn from N(0, 1); the answer is on the CPU.
         limit: in standard deviations, above 0.
 
     Raises:
@@ -192,7 +193,7 @@ def truncated(z: Tensor, limit: float) -> Tensor:
     """
     if not limit > 0:
         raise GenlabError(f"truncation should be above 0, got {limit}")
-    rank = torch.special.ndtr(z.double())
+    rank = torch.special.ndtr(z.cpu().double())  # float64, which not every device has
     beyond = torch.special.ndtr(torch.tensor(-float(limit), dtype=torch.float64))
     cut = torch.special.ndtri(beyond + (1 - 2 * beyond) * rank)
     return cut.clamp(-limit, limit).to(z.dtype)

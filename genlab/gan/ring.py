@@ -35,12 +35,12 @@ def on_target(points: Tensor) -> Tensor:
 
     Of the real ones 99.97 % do.
     """
-    return torch.cdist(points, ring_centres()).amin(1) < 4 * SPREAD
+    return torch.cdist(points.cpu(), ring_centres()).amin(1) < 4 * SPREAD
 
 
 def modes_covered(points: Tensor, share: float = 0.02) -> int:
     """How many of the eight Gaussians hold at least ``share`` of the points (N, 2); each is due 12.5 %."""
-    nearest = torch.cdist(points, ring_centres()).argmin(1)
+    nearest = torch.cdist(points.cpu(), ring_centres()).argmin(1)
     held = torch.bincount(nearest[on_target(points)], minlength=MODES)
     return int((held >= share * len(points)).sum())
 
@@ -49,6 +49,7 @@ def draw_ring(axis: Axes, points: Tensor, color: str) -> None:
     """Scatter points (N, 2) in colour over real ones in grey."""
     real = ring(500, torch.Generator().manual_seed(0))
     axis.scatter(real[:, 0], real[:, 1], s=3, color="#bbbbbb")
+    points = points.cpu()
     axis.scatter(points[:, 0], points[:, 1], s=2, color=color, alpha=0.5)
     axis.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.7), xticks=[], yticks=[], aspect="equal")
 

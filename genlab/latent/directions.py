@@ -79,7 +79,7 @@ def leading_directions(model: Decodes, count: int, samples: int = 512) -> Direct
     if model.num_classes is not None:
         labels = torch.arange(samples) % model.num_classes
     z = draw_codes(model, samples, labels, generator)
-    images = model.decode(z, labels).flatten(1).cpu()
+    images = model.decode(z, labels).flatten(1)
     covariance = _centred(z, labels).T @ _centred(images, labels) / samples
     left, _, _ = torch.linalg.svd(covariance, full_matrices=False)
     vectors = left.T[:count]
@@ -103,7 +103,7 @@ def _orient(
     model: Decodes, z: Tensor, labels: Tensor | None, vector: Tensor, spread: Tensor
 ) -> tuple[Tensor, str]:
     """The direction, turned so that what it does most is "more", and the words for what it does."""
-    more, less = (_measure(model.decode(z + step * vector, labels).flatten(1).cpu()) for step in (1, -1))
+    more, less = (_measure(model.decode(z + step * vector, labels).flatten(1)) for step in (1, -1))
     effect = (more - less).mean(0) / spread
     first = int(effect.abs().argmax())
     if effect[first] < 0:

@@ -1,6 +1,6 @@
 """Ways through a latent space: grids, walks and class means, for any family that decodes.
 
-All of these give codes, (N, latent_dim); ``decode`` makes images of them.
+All of these give codes, (N, latent_dim), on the CPU; ``decode`` makes images of them.
 """
 
 import torch
@@ -36,7 +36,8 @@ def linear_walk(start: Tensor, end: Tensor, steps: int = 10) -> Tensor:
     Returns:
         (steps, latent_dim).
     """
-    weight = torch.linspace(0, 1, steps, device=start.device)[:, None]
+    start, end = start.cpu(), end.cpu()
+    weight = torch.linspace(0, 1, steps)[:, None]
     return (1 - weight) * start + weight * end
 
 
@@ -50,12 +51,13 @@ def spherical_walk(start: Tensor, end: Tensor, steps: int = 10) -> Tensor:
     Args:
         start, end, steps: as for ``linear_walk``.
     """
+    start, end = start.cpu(), end.cpu()
     cosine = torch.nn.functional.cosine_similarity(start.double(), end.double(), dim=0).clamp(-1, 1)
     angle = torch.arccos(cosine)
     if angle.sin() < 1e-6 or not (start.any() and end.any()):
         return linear_walk(start, end, steps)
     lengths = linear_walk(start.norm()[None], end.norm()[None], steps)
-    weight = torch.linspace(0, 1, steps, device=start.device, dtype=torch.float64)[:, None]
+    weight = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]
     from_start = ((1 - weight) * angle).sin() * (start / start.norm())
     from_end = (weight * angle).sin() * (end / end.norm())
     return ((from_start + from_end) / angle.sin() * lengths).to(start.dtype)
@@ -76,6 +78,7 @@ def class_means(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     Raises:
         GenlabError: a class without a code.
     """
+    codes, labels = codes.cpu(), labels.cpu()
     own = [codes[labels == label] for label in range(num_classes)]
     if not all(map(len, own)):
         raise GenlabError(

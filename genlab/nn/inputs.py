@@ -20,7 +20,7 @@ def check_images(images: Tensor, known: Tensor | None = None) -> Tensor:
     _check_shape("images should be", images, IMAGE_SHAPE)
     if not images.is_floating_point():
         raise GenlabError(f"images should be floats in [-1, 1], got {images.dtype}: genlab.data.to_signed")
-    images = images.float() if known is None else torch.where(known, images.float(), -1.0)
+    images = images.float() if known is None else torch.where(known.to(images.device), images.float(), -1.0)
     if not (images.abs() <= 1).all():
         raise GenlabError("images should be in [-1, 1], and finite: genlab.data.to_signed makes them so")
     return images

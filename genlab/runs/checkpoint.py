@@ -33,7 +33,7 @@ from genlab.files import (
     write_through,
     writing,
 )
-from genlab.training.distributed import processes
+from genlab.nn.device import processes
 from genlab.training.loop import TrainingDiverged
 from genlab.training.random_state import python_random_state, restore_python_random_state
 from genlab.training.state import TrainingState
@@ -164,17 +164,17 @@ def restore(checkpoint: Checkpoint, state: TrainingState) -> None:
     if then != now:
         raise GenlabError(
             f"the run was made by {then} process{'es' * (then > 1)} and this is {now}: a step would see "
-            f"other images; use accelerate launch --num_processes {then}"
+            f"other images; start {then} (torchrun --nproc_per_node {then})"
         )
     load_weights(state.family.networks, checkpoint.tensors[NETWORKS])
     training = checkpoint.tensors[TRAINING]
     for name, optimiser in state.optimisers.items():
-        _restore_optimiser(optimiser.optimizer, training, f"{name}.")
+        _restore_optimiser(optimiser, training, f"{name}.")
     if state.ema is not None:
         load_weights(state.ema.averaged.module, checkpoint.tensors.get(AVERAGED, {}))
         state.ema.num_updates = checkpoint.record["ema_updates"]
-    if state.accelerator.scaler is not None and checkpoint.record["scaler"] is not None:
-        state.accelerator.scaler.load_state_dict(checkpoint.record["scaler"])
+    if state.scaler.is_enabled() and checkpoint.record["scaler"] is not None:
+        state.scaler.load_state_dict(checkpoint.record["scaler"])
     state.step, state.seconds = checkpoint.step, checkpoint.record["seconds"]
     restore_python_random_state(checkpoint.record["random"])
     count = sum(name.startswith("random/") for name in training)
@@ -238,7 +238,7 @@ def _contents(state: TrainingState, monitored: tuple[str, float] | None) -> dict
         "monitored": monitored,
         "processes": processes().num_processes,
         "ema_updates": None if state.ema is None else state.ema.num_updates,
-        "scaler": None if state.accelerator.scaler is None else state.accelerator.scaler.state_dict(),
+        "scaler": state.scaler.state_dict() or None,
         "random": python_random_state(),
     }
     return _with_record(files, record)

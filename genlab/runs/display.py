@@ -1,20 +1,37 @@
 """What a person sees while a model trains: one bar with the losses and the time left, and a live plot."""
 
+import os
 from collections.abc import Iterator, Sequence
 from math import ceil
 from time import perf_counter
 from uuid import uuid4
 
 from genlab import plots
+from genlab.nn.device import processes
 from genlab.progress import bar
-from genlab.training.distributed import processes
 from genlab.training.loop import Step
+from genlab.training.settings import TrainConfig
+
+# What accelerate, torchrun and Slurm leave in the environment of what they start.
+LAUNCHERS = ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID", "SLURM_STEP_ID")
 
 
 def say(line: str) -> None:
     """A line for the person at the keyboard, from one process only."""
     if processes().is_main_process:
         print(line, flush=True)
+
+
+def say_who_trains(config: TrainConfig) -> None:
+    """How many processes a launcher has started, and what each takes; nothing where there was no launcher.
+
+    A launcher that meant two and started one is noticed by this line.
+    """
+    several, parts = processes().num_processes, config.gradient_accumulation_steps
+    if several > 1 or any(name in os.environ for name in LAUNCHERS):
+        each = f"{config.batch_size} images each" + (f", {parts} times" if parts > 1 else "")
+        step = config.batch_size * parts * several
+        say(f"{several} process{'es' * (several > 1)}, {each}: {step} images a step.")
 
 
 def with_progress(

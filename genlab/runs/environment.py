@@ -6,19 +6,18 @@ from typing import Any
 import torch
 
 from genlab import __version__
-from genlab.training.distributed import processes
+from genlab.nn.device import processes
 
 
-def environment() -> dict[str, Any]:
-    """Versions, device and numbers of threads and processes."""
-    ranks = processes()
-    gpu = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else None
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions, numbers of threads and processes, and the device that the run is trained on."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {
         "genlab": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "device": gpu or str(ranks.device.type),
+        "device": gpu or device.type,
         "threads": torch.get_num_threads(),
-        "processes": int(ranks.num_processes),
+        "processes": int(processes().num_processes),
     }

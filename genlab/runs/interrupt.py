@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
 
-from genlab.training.distributed import processes
+from genlab.nn.device import processes
 
 
 class Stopped(KeyboardInterrupt):

@@ -9,6 +9,7 @@ from threading import Event
 from genlab.config import Settings, write_settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError, did_you_mean
+from genlab.nn.device import processes
 from genlab.progress import in_notebook
 from genlab.runs.checkpoint import save_checkpoint, saved_steps
 from genlab.runs.display import say, with_live_plot, with_progress
@@ -16,7 +17,7 @@ from genlab.runs.environment import environment
 from genlab.runs.folder import CHECKPOINTS, CONFIG, METRICS, RunFolder, read_summary, resume_command
 from genlab.runs.interrupt import Stopped, stop_wish
 from genlab.training.batches import save_interval, total_steps
-from genlab.training.distributed import any_process, processes
+from genlab.training.distributed import any_process
 from genlab.training.loop import Step, TrainingDiverged, train
 from genlab.training.settings import TrainConfig
 from genlab.training.state import TrainingState
@@ -105,7 +106,7 @@ def _open(
             folder.summarise(steps=state.step, finished=True)  # it was killed between its last two writes
         return history
     write_settings(settings, folder.path / CONFIG)
-    sessions, now = summary.get("sessions", []), environment()
+    sessions, now = summary.get("sessions", []), environment(state.device)
     if sessions:
         then = sessions[-1]
         changed = [f"{k} was {then.get(k)}, is {v}" for k, v in now.items() if then.get(k) != v]

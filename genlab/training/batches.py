@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genlab.data import Dataset, to_signed
 from genlab.errors import GenlabError
-from genlab.training.distributed import processes
+from genlab.nn.device import processes
 from genlab.training.settings import TrainConfig
 
 Batch = tuple[Tensor, Tensor]

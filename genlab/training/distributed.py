@@ -1,34 +1,23 @@
 """Several processes that train as one: each draws, averages and stops as a single one would.
 
-``accelerate launch`` starts the processes and connects them. What is left for us is that the result
+A launcher (``torchrun``, ``accelerate launch``) starts the processes. What is left for us is that the result
 does not depend on how many there are: a step on two processes with 64 images each is the step of one
 process with 128, up to rounding. Three things see to that. Every process takes its part of one order
 of images (``genlab.training.batches``). Every process draws the noise of the whole batch, from the same
 seed, and keeps its part. And gradients and logged losses are averaged.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from accelerate.utils import reduce
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from genlab.errors import GenlabError
-
-
-def processes() -> PartialState:
-    """The processes of this run: how many, which one this is, and whether it is the first.
-
-    Without a launcher that is one. Several processes on a machine without a GPU talk through gloo.
-    """
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    # A process that the launcher started and that finds no GPU would take itself for the only one.
-    return PartialState(cpu=several and not torch.cuda.is_available())
+from genlab.nn.device import processes
 
 
 def whole_batch_noise() -> AbstractContextManager[object]:

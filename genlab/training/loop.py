@@ -17,6 +17,7 @@ from torch import Tensor
 from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.family import Family, HasFinish, Loss
+from genlab.nn.device import memory_named
 from genlab.training.batches import Batch, batches, images_per_step, total_steps
 from genlab.training.distributed import agreed, average_gradients, average_values, whole_batch_noise
 from genlab.training.learning_rate import learning_rate
@@ -79,39 +80,40 @@ def train(
     Between two steps the networks are ready to be sampled: in eval mode, and computing in float32.
 
     Args:
-        family: the model; its networks move to the accelerator's device.
+        family: the model; it is trained on the device that its networks are on.
         dataset: a split, whole.
         config: steps, seconds, learning rate, precision and the like.
         state: where to go on from; a new start if left out.
 
     Raises:
         TrainingDiverged: a loss is not finite; neither its network steps on it, nor those that come after.
-        GenlabError: the data has labels that a class-conditional model cannot take.
+        GenlabError: the data has labels that a class-conditional model cannot take; no memory is left.
     """
     check_labels(family, dataset)
     state = TrainingState(family, config) if state is None else state
     if state.random is None:
         seed_everything(config.seed)
     else:
-        restore_torch_random_state(state.random)
+        restore_torch_random_state(state.random, state.device)
     total = total_steps(dataset, config)
-    data = batches(dataset.to(state.accelerator.device), config, state.step + 1)
+    data = batches(dataset.to(state.device), config, state.step + 1)
 
     while not state.is_over(total, config):
         started = perf_counter()
         rate = learning_rate(state.step + 1, total, config)
-        with state.training(), whole_batch_noise():
+        remedy = "halve train.batch_size and double train.gradient_accumulation_steps"
+        with state.training(), whole_batch_noise(), memory_named(state.device, remedy):
             logged = full_step(state, next(data), config, rate)
         if state.ema is not None:
             state.ema.update()
         state.step += 1
         state.seconds += agreed(perf_counter() - started)
-        state.random = torch_random_state()
+        state.random = torch_random_state(state.device)
         if state.is_over(total, config):
             state.seconds += finish(state, dataset)
         epoch = state.step * images_per_step(config) / len(dataset)
         yield Step(state.step, epoch, logged, state.seconds)
-        restore_torch_random_state(state.random)
+        restore_torch_random_state(state.random, state.device)
 
 
 def finish(state: TrainingState, dataset: Dataset) -> float:
@@ -153,18 +155,19 @@ def full_step(
             )
         average_gradients(weights)
         if config.clip_grad_norm is not None:
-            state.accelerator.unscale_gradients(optimiser)
+            state.scaler.unscale_(optimiser)
             torch.nn.utils.clip_grad_norm_(weights, config.clip_grad_norm)
         for group in optimiser.param_groups:
             group["lr"] = rate * config.lr_factors.get(network, 1.0)
-        optimiser.step()
+        state.scaler.step(optimiser)
+        state.scaler.update()
         logged |= dict(zip(first.logged, means, strict=True))
     return logged
 
 
 def _backward(state: TrainingState, loss: Loss, weights: Sequence[Tensor], parts: int) -> Tensor:
     """Add one batch's share to the gradients; returns its loss and what it logged, detached, in a row."""
-    state.accelerator.backward(loss.value / parts, inputs=weights)
+    state.scaler.scale(loss.value / parts).backward(inputs=weights)
     return torch.stack([loss.value.detach(), *loss.logged.values()])
 
 

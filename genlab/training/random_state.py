@@ -1,6 +1,8 @@
 """All random states of a process, as values that can be written down and put back."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,17 +17,38 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def torch_random_state() -> list[Tensor]:
-    """The states of torch's generators: the CPU's, then one per GPU that has been used."""
-    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return [torch.get_rng_state(), *gpus]
+def torch_random_state(device: torch.device) -> list[Tensor]:
+    """The states of torch's generators: the CPU's, then the device's if it is another one."""
+    if device.type == "cpu":
+        return [torch.get_rng_state()]
+    if device.type == "mps":
+        return [torch.get_rng_state(), torch.mps.get_rng_state()]
+    return [torch.get_rng_state(), getattr(torch, device.type).get_rng_state(device)]
 
 
-def restore_torch_random_state(states: list[Tensor]) -> None:
-    """Put back what ``torch_random_state`` gave; states of GPUs that this machine lacks are left out."""
+def restore_torch_random_state(states: list[Tensor], device: torch.device) -> None:
+    """Put back what ``torch_random_state`` gave; on another kind of device, as much of it as there is."""
     torch.set_rng_state(states[0])
-    for device, state in zip(range(torch.cuda.device_count()), states[1:], strict=False):
-        torch.cuda.set_rng_state(state, device)
+    here = torch_random_state(device)
+    if len(here) == 1 or len(states) == 1 or here[1].shape != states[1].shape:
+        return
+    if device.type == "mps":
+        torch.mps.set_rng_state(states[1])
+    else:
+        getattr(torch, device.type).set_rng_state(states[1], device)
+
+
+@contextmanager
+def forked(device: torch.device) -> Iterator[None]:
+    """Whatever is drawn inside the ``with`` block, the draws after it are as if nothing had been.
+
+    ``torch.random.fork_rng`` does this for CUDA, and not for MPS.
+    """
+    before = torch_random_state(device)
+    try:
+        yield
+    finally:
+        restore_torch_random_state(before, device)
 
 
 def python_random_state() -> dict[str, Any]:

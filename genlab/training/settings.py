@@ -43,7 +43,7 @@ class TrainConfig(Settings):
         description="decay of the averaged weights that sampling uses, none: no average",
     )
     mixed_precision: Literal["no", "auto", "bf16", "fp16"] = Field(
-        "no", description="autocast, by accelerate; auto: bf16 where the processor or the GPU has it"
+        "no", description="autocast; auto: what the device is good at, bf16, fp16 (CUDA) or no"
     )
     seed: int = Field(0, ge=0, lt=2**63, description="decides initial weights, order and noise")
     half_size_steps: int = Field(

@@ -1,27 +1,23 @@
 """Everything that decides how a run goes on: what training changes and a checkpoint holds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.optimizer import AcceleratedOptimizer
-from accelerate.state import AcceleratorState
-from torch import Tensor, nn
+from torch import Tensor
 
 from genlab.errors import GenlabError, did_you_mean
-from genlab.family import Family
-from genlab.training.distributed import processes
+from genlab.family import Family, device_of
+from genlab.nn.device import processes
 from genlab.training.ema import EMA
-from genlab.training.precision import resolved
+from genlab.training.precision import in_precision, precision_of
 from genlab.training.settings import TrainConfig
 
 
 class TrainingState:
     """A family about to be trained, or in the middle of it.
 
-    Its networks move to the accelerator's device. They are not wrapped for several processes: a
+    Its networks are trained on the device they are on. They are not wrapped for several processes: a
     GAN's generator learns through the discriminator without touching it, which the usual wrapper
     (``DistributedDataParallel``) takes for a mistake. The loop averages the gradients itself.
 
@@ -30,6 +26,9 @@ class TrainingState:
         config: precision, optimiser and averaging.
 
     Attributes:
+        device: where the networks are, and with them the training.
+        precision: what the networks compute in: bfloat16, float16, or None for float32.
+        scaler: scales the losses of float16, lest small gradients become 0.
         optimisers: an Adam per network.
         ema: the averaged weights, or None.
         step: steps made so far.
@@ -43,49 +42,35 @@ class TrainingState:
 
     def __init__(self, family: Family, config: TrainConfig) -> None:
         processes()  # connects them, if there are several
-        AcceleratorState._reset_state()  # else the first run's precision binds every later one in a notebook
-        try:
-            self.accelerator = Accelerator(mixed_precision=resolved(config.mixed_precision))
-        except ValueError as error:
-            raise GenlabError(f"train.mixed_precision {config.mixed_precision}: {error}") from None
+        self.device = device_of(family.networks)
+        self.precision = precision_of(config.mixed_precision, self.device)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision is torch.float16)
         self.family = family
         unknown = next((name for name in config.lr_factors if name not in family.networks), None)
         if unknown is not None:
             known = did_you_mean(unknown, family.networks)
             raise GenlabError(f"train.lr_factors: this model has no network {unknown!r}, {known}")
-        self.optimisers: dict[str, AcceleratedOptimizer] = {}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        fused = self.device.type in ("cpu", "cuda")  # one pass over the weights, where torch 2.4 has it
         for name, network in family.networks.items():
-            network.to(self.accelerator.device)
             rate = config.lr * config.lr_factors.get(name, 1.0)
-            adam = torch.optim.Adam(network.parameters(), lr=rate, betas=config.adam_betas, fused=True)
-            self.optimisers[name] = self.accelerator.prepare_optimizer(adam)
-        self._forwards = {name: self._in_precision(network) for name, network in family.networks.items()}
+            adam = torch.optim.Adam(network.parameters(), lr=rate, betas=config.adam_betas, fused=fused)
+            self.optimisers[name] = adam
         self.ema = None if config.ema_decay is None else EMA(family.networks, config.ema_decay)
         self.step = 0
         self.seconds = 0.0
         self.random: list[Tensor] | None = None
 
-    def _in_precision(self, network: nn.Module) -> Callable[..., Any] | None:
-        """The network's forward under accelerate's autocast; None where the precision is float32."""
-        # "Evaluation" is accelerate's word for: precision yes, DistributedDataParallel no.
-        self.accelerator.prepare_model(network, evaluation_mode=True)
-        vars(network).pop("_original_forward", None)
-        forward: Callable[..., Any] | None = vars(network).pop("forward", None)
-        return forward
-
     @contextmanager
     def training(self) -> Iterator[None]:
         """The networks in train mode and in the precision asked for, inside the ``with`` block alone."""
-        wrapped = [(self.family.networks[name], f) for name, f in self._forwards.items() if f is not None]
-        for network, forward in wrapped:
-            vars(network)["forward"] = forward  # lies over that of the class
-        self.family.networks.train()
+        networks = self.family.networks
+        networks.train()
         try:
-            yield
+            with in_precision(list(networks.values()), self.device, self.precision):
+                yield
         finally:
-            self.family.networks.eval()
-            for network, _ in wrapped:
-                vars(network).pop("forward", None)
+            networks.eval()
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from genlab.data import Dataset, to_signed
 from genlab.errors import GenlabError
 from genlab.family import Family, device_of
+from genlab.training.random_state import forked
 
 
 def hold_out(dataset: Dataset, n: int) -> tuple[Dataset, Dataset]:
@@ -39,7 +40,7 @@ def validation_losses(family: Family, held_out: Dataset, batch_size: int) -> dic
     device, training = device_of(family.networks), family.networks.training
     sums: dict[str, float] = {}
     family.networks.eval()
-    with torch.random.fork_rng():
+    with forked(device):
         torch.manual_seed(0)
         for start in range(0, len(held_out), batch_size):
             images = to_signed(held_out.images[start : start + batch_size].to(device))

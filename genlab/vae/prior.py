@@ -52,6 +52,7 @@ class MixturePrior(nn.Module):
         Raises:
             GenlabError: a code that is not finite.
         """
+        codes, labels = codes.cpu(), labels.cpu()
         if len(codes) < 2:
             raise GenlabError(f"a prior is fitted to at least 2 codes, got {len(codes)}")
         if not codes.isfinite().all():
@@ -60,7 +61,7 @@ class MixturePrior(nn.Module):
             own = codes if self.num_classes is None else codes[labels == index]
             # A class without two codes is drawn from where the codes of all classes are.
             own = own if len(own) > 1 else codes
-            self._fit_one(index, own.double().cpu().numpy(), seed)
+            self._fit_one(index, own.double().numpy(), seed)
 
     @property
     def is_fitted(self) -> bool:
@@ -84,8 +85,9 @@ class MixturePrior(nn.Module):
             MultivariateNormal(self.means, scale_tril=self.factors, validate_args=False),
             validate_args=False,
         )
-        of_each_class = mixtures.log_prob(z[:, None])
-        return of_each_class.gather(1, self._rows(len(z), labels).to(z.device)[:, None])[:, 0]
+        of_each_class = mixtures.log_prob(z.to(self.means.device)[:, None])
+        rows = self._rows(len(z), labels).to(self.means.device)
+        return of_each_class.gather(1, rows[:, None])[:, 0].to(z.device)
 
     def _rows(self, n: int, labels: Tensor | None) -> Tensor:
         """Which mixture each of ``n`` codes belongs to."""

@@ -67,8 +67,8 @@ class VAE:
 
         Logged: ``reconstruction`` and ``kl``, the latter without free bits.
         """
-        autoencoder, config = self._autoencoder, self.config
-        images = self._seen(images)
+        autoencoder, config, device = self._autoencoder, self.config, device_of(self.networks)
+        images, labels = self._seen(images.to(device)), labels.to(device)
         logits, mu, log_var = autoencoder(images, labels)
         reconstruction = reconstruction_loss(
             logits, images, config.reconstruction, config.output, autoencoder.log_variance
@@ -127,7 +127,7 @@ class VAE:
         drawn = []
         for index in looked_at.split(1000):
             images, labels = to_signed(dataset.images[index]), dataset.labels[index]
-            drawn.append(self.encode(self._seen(images), labels, draw=True).cpu())
+            drawn.append(self.encode(self._seen(images), labels, draw=True))
         prior = MixturePrior(self.latent_dim, components, self.num_classes)
         prior.fit(torch.cat(drawn), dataset.labels[looked_at].cpu())
         self._autoencoder.prior = prior.to(device_of(self.networks))
@@ -144,8 +144,8 @@ class VAE:
         Returns:
             (N, latent_dim).
         """
-        mu, log_var = self.posterior(images, labels)
-        return reparameterise(mu, log_var) if draw else mu
+        mu, log_var = self._posterior(images, labels, "encode")
+        return (reparameterise(mu, log_var) if draw else mu).cpu()
 
     @torch.no_grad()
     def posterior(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -154,8 +154,12 @@ class VAE:
         Returns:
             Two tensors of shape (N, latent_dim).
         """
-        images, labels = self._checked(images, labels, "encode")
-        return self._autoencoder.encoder(images, labels)
+        mu, log_var = self._posterior(images, labels, "posterior")
+        return mu.cpu(), log_var.cpu()
+
+    def _posterior(self, images: Tensor, labels: Tensor | None, who: str) -> tuple[Tensor, Tensor]:
+        """``posterior``, on the model's device."""
+        return self._autoencoder.encoder(*self._checked(images, labels, who))
 
     def _checked(self, images: Tensor, labels: Tensor | None, who: str) -> tuple[Tensor, Tensor | None]:
         """Images and labels, checked, on the model's device; no labels for an unconditional model."""
@@ -183,7 +187,7 @@ class VAE:
     def _decode(self, z: Tensor, labels: Tensor | None) -> Tensor:
         device = device_of(self.networks)
         logits = self._autoencoder.decoder(z.to(device), None if labels is None else labels.to(device))
-        return to_unit(to_pixels(logits, self.config.output))
+        return to_unit(to_pixels(logits, self.config.output)).cpu()
 
     @torch.no_grad()
     def sample(
@@ -286,7 +290,7 @@ class VAE:
         if k == 1 and fitted is None:  # the KL is known, and need not be drawn
             noise = torch.randn(mu.shape, generator=generator).to(mu.device)  # drawn on the CPU
             z = mu + torch.exp(log_var / 2) * noise
-            return -elbo(self._log_likelihood(images, z, labels), kl_of_each(mu, log_var))
+            return -elbo(self._log_likelihood(images, z, labels), kl_of_each(mu, log_var)).cpu()
 
         def log_terms(z: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
             times = len(z) // len(images[rows])
@@ -294,7 +298,7 @@ class VAE:
             log_likelihood = self._log_likelihood(images[rows].repeat_interleave(times, 0), z, own)
             return log_likelihood, log_standard_normal(z) if fitted is None else fitted.log_prob(z, own)
 
-        return importance_weighted_nats(log_terms, mu, log_var, k, generator)
+        return importance_weighted_nats(log_terms, mu, log_var, k, generator).cpu()
 
     def _log_likelihood(self, images: Tensor, z: Tensor, labels: Tensor | None) -> Tensor:
         """log p(x|z) of each image, (N,)."""

@@ -25,7 +25,7 @@ class RealOrGenerated(Panel):
         generator = torch.Generator().manual_seed(seed)
 
         def ten(images: Tensor) -> Tensor:
-            return images[torch.randperm(len(images), generator=generator)[:10]]
+            return images.cpu()[torch.randperm(len(images), generator=generator)[:10]]
 
         order = torch.randperm(20, generator=generator)
         self.images = torch.cat([ten(real), ten(generated)])[order]

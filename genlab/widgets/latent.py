@@ -115,7 +115,7 @@ class LatentExplorer(Panel):
     def _choose(self, vectors: Tensor | None, names: Sequence[str] | None) -> tuple[Tensor, str]:
         """The directions, and a line that says what each does, where nobody has named them."""
         if vectors is not None:
-            return vectors, ""
+            return vectors.cpu(), ""
         found: Directions = leading_directions(self.model, min(3, self.model.latent_dim))
         said = " · ".join(f"{i}: {name}" for i, name in enumerate(found.names, start=1))
         line = f"<div style='line-height: 1.4'>directions, towards the right: {said}</div>"

@@ -28,7 +28,7 @@ class NoiseExplorer(Panel):
         num_train_timesteps: int = 1000,
         seed: int = 0,
     ) -> None:
-        self.images, self.add_noise = images, add_noise
+        self.images, self.add_noise = images.cpu(), add_noise
         self.noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
         self.t = Control("t", num_train_timesteps // 3, 0, num_train_timesteps - 1, 1)
         super().__init__([self.t], self.draw_noised, "A row of images, partly drowned in noise.")

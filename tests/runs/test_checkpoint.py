@@ -107,7 +107,7 @@ def test_moments_take_the_layout_of_their_weights(dataset: Dataset, tmp_path: Pa
     list(train(one.family, dataset, TrainConfig(batch_size=8, epochs=1), state=one))
     save_checkpoint(tmp_path, one, monitored=None, keep=2)
     restore(read(tmp_path), other)
-    mine, theirs = (state.optimisers["denoiser"].optimizer for state in (one, other))
+    mine, theirs = (state.optimisers["denoiser"] for state in (one, other))
     strided = 0
     for a, b in zip(mine.param_groups[0]["params"], theirs.param_groups[0]["params"], strict=True):
         assert theirs.state[b]["exp_avg"].stride() == theirs.state[b]["exp_avg_sq"].stride() == b.stride()

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from genlab import plots
+from genlab.nn.device import processes
 from genlab.runs.display import say, show_losses, with_live_plot, with_progress
-from genlab.training.distributed import processes
 from genlab.training.loop import Step
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from genlab.errors import GenlabError
 from genlab.training import precision
 
 
@@ -18,37 +19,49 @@ def flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ("flags\t\t: fpu avx512f avx512_bf16", "bf16"),
-        ("processor : 0\nflags : fpu amx_tile amx_bf16\nprocessor : 1\nflags : fpu", "bf16"),
-        ("flags : fpu avx2 avx512f avx512_vnni", "no"),
-        ("flags : my_avx512_bf16x", "no"),
-        ("model name : amx_bf16\nflags : fpu", "no"),
-        ("Features : asimd bf16", "no"),  # an ARM processor names its instructions elsewhere
-        ("", "no"),
+        ("flags\t\t: fpu avx512f avx512_bf16", torch.bfloat16),
+        ("processor : 0\nflags : fpu amx_tile amx_bf16\nprocessor : 1\nflags : fpu", torch.bfloat16),
+        ("flags : fpu avx2 avx512f avx512_vnni", None),
+        ("flags : my_avx512_bf16x", None),
+        ("model name : amx_bf16\nflags : fpu", None),
+        ("Features : asimd bf16", None),  # an ARM processor names its instructions elsewhere
+        ("", None),
     ],
 )
-def test_auto_is_bf16_where_the_processor_says_so(flags: Path, said: str, expected: str) -> None:
+def test_auto_is_bf16_where_the_processor_says_so(
+    flags: Path, said: str, expected: torch.dtype | None
+) -> None:
     flags.write_text(said)
-    assert precision.resolved("auto") == expected
+    assert precision.precision_of("auto", torch.device("cpu")) == expected
 
 
 def test_no_description_is_no_bf16(flags: Path) -> None:
-    assert precision.resolved("auto") == "no"
+    assert precision.precision_of("auto", torch.device("cpu")) is None
     flags.write_bytes(b"\xff\xfe")
-    assert precision.resolved("auto") == "no"
+    assert precision.precision_of("auto", torch.device("cpu")) is None
 
 
-@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "no"), ((8, 0), "bf16"), ((9, 0), "bf16")])
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [((6, 1), None), ((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
+)
 def test_auto_on_a_gpu(
-    flags: Path, monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: str
+    flags: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capability: tuple[int, int],
+    expected: torch.dtype | None,
 ) -> None:
     flags.write_text("flags : amx_bf16")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    assert precision.resolved("auto") == expected
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert precision.precision_of("auto", torch.device("cuda")) == expected
+    assert precision.precision_of("auto", torch.device("cpu")) == torch.bfloat16
+    assert precision.precision_of("auto", torch.device("mps")) is None
 
 
-@pytest.mark.parametrize("named", ["no", "bf16", "fp16"])
-def test_what_is_named_is_taken(flags: Path, named: str) -> None:
-    flags.write_text("flags : amx_bf16")
-    assert precision.resolved(named) == named
+def test_what_is_named_is_taken_where_it_can_be(flags: Path) -> None:
+    flags.write_text("flags : fpu")
+    assert precision.precision_of("bf16", torch.device("cpu")) == torch.bfloat16
+    assert precision.precision_of("fp16", torch.device("cuda")) == torch.float16
+    assert precision.precision_of("no", torch.device("cuda")) is None
+    with pytest.raises(GenlabError, match=r"train\.mixed_precision.*cpu"):
+        precision.precision_of("fp16", torch.device("cpu"))

@@ -38,12 +38,14 @@ def look(judge: Judge, images: Tensor, *, each_batch: Callable[[int], object] = 
         images: uint8, or float in [0, 1], (N, 1, 28, 28).
         each_batch: called with the size of each batch: for a progress bar.
     """
-    judge = judge.to(memory_format=torch.channels_last)  # twice as fast on a CPU, the same numbers
+    device = next(judge.parameters()).device
+    if device.type == "cpu":
+        judge = judge.to(memory_format=torch.channels_last)  # twice as fast there, the same numbers
     features, answers = [], []
     for batch in images.split(BATCH):
-        seen = judge.body(to_signed(batch))
-        features.append(seen)
-        answers.append(judge.head(seen).argmax(1))
+        seen = judge.body(to_signed(batch.to(device)))
+        features.append(seen.cpu())
+        answers.append(judge.head(seen).argmax(1).cpu())
         each_batch(len(batch))
     return Seen(torch.cat(features), torch.cat(answers))
 

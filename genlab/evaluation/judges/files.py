@@ -33,6 +33,7 @@ from genlab.files import (
     write_aside,
     writing,
 )
+from genlab.nn.device import find_device
 from genlab.progress import bar
 
 INDEX = "judges.json"
@@ -127,7 +128,12 @@ def weights_sha256(judge: Judge) -> str:
 
 
 def judges_for(
-    train: Dataset, test: Dataset, *, steps: int | None = None, say: Callable[[str], None] = print
+    train: Dataset,
+    test: Dataset,
+    *,
+    steps: int | None = None,
+    device: str | None = None,
+    say: Callable[[str], None] = print,
 ) -> dict[Kind, Judge]:
     """Both judges of a data set, by kind; trained first where there are none, which takes a while.
 
@@ -136,6 +142,7 @@ def judges_for(
         steps: train only so many where one has to be trained, and keep nothing: for a quick look.
         say: called with a line about each judge and its accuracy; before any training, with what will be
             trained and where it is kept.
+        device: where the judges compute, as for ``genlab.nn.device.find_device``.
 
     Raises:
         GenlabError: as ``find_judge``.
@@ -154,16 +161,16 @@ def judges_for(
             right = card.accuracy
             say(f"{kind} judge of {card.dataset}: right on {card.accuracy:.2%} of its test images")
         elif steps is not None:
-            judges[kind], right = train_new(kind, train, test, steps=steps, seed=SEEDS[kind])
+            judges[kind], right = train_new(kind, train, test, steps=steps, seed=SEEDS[kind], device=device)
             say(f"{kind} judge, {steps} steps: right on {right:.2%} of the test images")
         else:
-            judges[kind], card = make_judge(kind, train, test)
+            judges[kind], card = make_judge(kind, train, test, device=device)
             right = card.accuracy
             say(f"{kind} judge, kept in {kept_here() / card.file}: right on {right:.2%}")
         doubt = doubt_about(kind, right, test.labels)
         if doubt is not None:
             say(doubt)
-    return judges
+    return {kind: judge.to(find_device(device)) for kind, judge in judges.items()}
 
 
 def doubt_about(kind: Kind, accuracy: float, labels: Tensor) -> str | None:
@@ -196,6 +203,7 @@ def make_judge(
     folder: Path | None = None,
     steps: int | None = None,
     seed: int | None = None,
+    device: str | None = None,
 ) -> tuple[Judge, JudgeCard]:
     """Train a judge behind a progress bar and keep it, in place of an earlier one of this kind and data.
 
@@ -205,17 +213,19 @@ def make_judge(
         folder: where to keep it; ``data/judges`` if left out.
         steps: of training; ``training.default_steps`` if left out.
         seed: initial weights, order and augmentation; each kind has its own if left out.
+        device: where it is trained, as for ``genlab.nn.device.find_device``.
 
     Raises:
         GenlabError: the folder cannot be written to, or its index is damaged.
     """
+    find_device(device)
     folder = kept_here() if folder is None else folder
     read_cards(folder)  # what is wrong with the folder is said before minutes are spent on training
     with writing(folder):
         make_writable(folder)
     steps = default_steps(train) if steps is None else steps
     seed = SEEDS[kind] if seed is None else seed
-    judge, right = train_new(kind, train, test, steps=steps, seed=seed)
+    judge, right = train_new(kind, train, test, steps=steps, seed=seed, device=device)
     card = JudgeCard(
         file=f"{Path(train.name).stem}-{train.fingerprint[:8]}-{kind}.safetensors",
         sha256=weights_sha256(judge),
@@ -235,11 +245,14 @@ def make_judge(
     return judge, card
 
 
-def train_new(kind: Kind, train: Dataset, test: Dataset, *, steps: int, seed: int) -> tuple[Judge, float]:
+def train_new(
+    kind: Kind, train: Dataset, test: Dataset, *, steps: int, seed: int, device: str | None = None
+) -> tuple[Judge, float]:
     """A trained judge and the share of the test images that it gets right."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         judge = JUDGES[kind](train.num_classes)
+    judge.to(find_device(device))
     with bar(steps, "steps", what=f"{kind} judge") as progress:
         for loss in train_judge(judge, train, steps=steps, seed=seed):
             progress.update()

@@ -29,7 +29,7 @@ def moved(images: Tensor, generator: torch.Generator, *, mirror: bool) -> Tensor
         generator: decides all.
         mirror: left and right change places for half of them.
     """
-    n = len(images)
+    n, images = len(images), images.cpu()
     angle, size, shear = (torch.rand(3, n, generator=generator) * 2 - 1) * torch.tensor(
         [[pi / 18], [0.1], [0.1]]
     )
@@ -59,10 +59,11 @@ def train_judge(judge: Judge, dataset: Dataset, *, steps: int, seed: int = 0) ->
     decay = max(min(0.998, 1 - 10 / steps), 0.0)  # a short training must not remember its first steps
     average = AveragedModel(judge, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     generator = torch.Generator().manual_seed(seed)
-    mirror = dataset.name in MIRRORED
+    mirror, device = dataset.name in MIRRORED, next(judge.parameters()).device
     judge.train()
     for _, (images, labels) in zip(range(steps), _endless(dataset, generator), strict=False):
-        loss = F.cross_entropy(judge(moved(images, generator, mirror=mirror)), labels, label_smoothing=0.05)
+        images = moved(images, generator, mirror=mirror).to(device)
+        loss = F.cross_entropy(judge(images), labels.to(device), label_smoothing=0.05)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 def class_shares(answers: Tensor, num_classes: int) -> Tensor:
     """Share of each class: (N,) int64 in 0..C-1 to (C,) float64 that sum to 1."""
-    return torch.bincount(answers, minlength=num_classes).double() / len(answers)
+    return torch.bincount(answers.cpu(), minlength=num_classes).double() / len(answers)
 
 
 def histogram_distance(shares_a: Tensor, shares_b: Tensor) -> float:
@@ -18,12 +18,12 @@ def histogram_distance(shares_a: Tensor, shares_b: Tensor) -> float:
 
     From 0 (the same) to 1 (no class in common): half the sum of absolute differences.
     """
-    return float((shares_a.double() - shares_b.double()).abs().sum() / 2)
+    return float((shares_a.cpu().double() - shares_b.cpu().double()).abs().sum() / 2)
 
 
 def classes_drawn(shares: Tensor, least: float = 0.01) -> int:
     """How many classes have at least the share ``least``, of (C,): fewer than C is mode collapse."""
-    return int((shares >= least).sum())
+    return int((shares.cpu() >= least).sum())
 
 
 def conditional_accuracy(answers: Tensor, labels: Tensor) -> float:
@@ -32,4 +32,4 @@ def conditional_accuracy(answers: Tensor, labels: Tensor) -> float:
     Args:
         answers, labels: predicted and asked for, (N,) int64 each.
     """
-    return float((answers == labels).double().mean())
+    return float((answers.cpu() == labels.cpu()).double().mean())

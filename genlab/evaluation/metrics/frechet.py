@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.evaluation.metrics.inputs import check_features, drawn
+from genlab.evaluation.metrics.inputs import checked_features, drawn
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -28,7 +28,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Raises:
         GenlabError: other shapes, too few samples for a covariance, or a value that is not finite.
     """
-    check_features(a, b, least=a.shape[-1] + 1)
+    a, b = checked_features(a, b, least=a.shape[-1] + 1)
     a, b = a.double(), b.double()
     difference = (a.mean(0) - b.mean(0)).square().sum()
     covariance_a, covariance_b = _covariance(a), _covariance(b)
@@ -75,7 +75,7 @@ def frechet_without_bias(a: Tensor, b: Tensor, *, points: int = 10, seed: int = 
     Raises:
         GenlabError: as ``frechet_distance``, or too few samples for a line.
     """
-    check_features(a, b, least=max(4 * a.shape[-1], 8))
+    a, b = checked_features(a, b, least=max(4 * a.shape[-1], 8))
     most, dimensions = min(len(a), len(b)), a.shape[1]
     least = max(most // 4, 2 * dimensions)
     sizes = (1 / torch.linspace(1 / least, 1 / most, points, dtype=torch.float64)).round().long().tolist()

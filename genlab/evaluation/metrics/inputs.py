@@ -6,8 +6,8 @@ from torch import Tensor
 from genlab.errors import GenlabError
 
 
-def check_features(a: Tensor, b: Tensor, least: int = 1) -> None:
-    """Refuse two sets of features, (N, D) and (M, D), of which no metric can be computed.
+def checked_features(a: Tensor, b: Tensor, least: int = 1) -> tuple[Tensor, Tensor]:
+    """Two sets of features, (N, D) and (M, D), fit for a metric; on the CPU, which has float64.
 
     Raises:
         GenlabError: other shapes, fewer than ``least`` rows in one of them, or a value that is not finite.
@@ -18,6 +18,7 @@ def check_features(a: Tensor, b: Tensor, least: int = 1) -> None:
         raise GenlabError(f"{min(len(a), len(b))} images are too few for this metric: use at least {least}")
     if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
         raise GenlabError("features hold a value that is not finite: look at the images they came from")
+    return a.cpu(), b.cpu()
 
 
 def drawn(features: Tensor, n: int, generator: torch.Generator) -> Tensor:

@@ -8,7 +8,7 @@ null case gives 0 up to noise, and the noise is stated.
 import torch
 from torch import Tensor
 
-from genlab.evaluation.metrics.inputs import check_features, drawn
+from genlab.evaluation.metrics.inputs import checked_features, drawn
 from genlab.evaluation.metrics.jackknife import Estimate
 
 
@@ -29,7 +29,7 @@ def kernel_distance(
     Raises:
         GenlabError: other shapes, too few images for a subset, or a value that is not finite.
     """
-    check_features(a, b, least=subset_size)
+    a, b = checked_features(a, b, least=subset_size)
     a, b = a.double(), b.double()
     generator = torch.Generator().manual_seed(seed)
     pairs = ((drawn(a, subset_size, generator), drawn(b, subset_size, generator)) for _ in range(subsets))

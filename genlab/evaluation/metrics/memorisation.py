@@ -46,7 +46,7 @@ def nearest(queries: Tensor, training: Tensor, *, k: int = 50) -> Nearest:
             scaled to [0, 1].
         k: how many; at most all.
     """
-    k = min(k, len(training))
+    k, queries, training = min(k, len(training)), queries.cpu(), training.cpu()
     parts = [_nearest(_rows(part), training, k) for part in queries.split(SLICE)]
     return Nearest(torch.cat([d for d, _ in parts]), torch.cat([i for _, i in parts]))
 

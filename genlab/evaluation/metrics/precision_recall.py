@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.evaluation.metrics.inputs import check_features
+from genlab.evaluation.metrics.inputs import checked_features
 
 SLICE = 500  # rows of a distance matrix at a time: 40 MB of it with 10,000 columns
 
@@ -46,7 +46,7 @@ def manifold(real: Tensor, generated: Tensor, k: int = 5) -> Manifold:
     Raises:
         GenlabError: other shapes, no more than k images of a kind, or a value that is not finite.
     """
-    check_features(real, generated, least=k + 1)
+    real, generated = checked_features(real, generated, least=k + 1)
     # Around one centre: inner products of numbers far from 0 would lose the digits of their differences.
     centre = real.double().mean(0)
     real, generated = real.double() - centre, generated.double() - centre
@@ -70,7 +70,7 @@ def manifold(real: Tensor, generated: Tensor, k: int = 5) -> Manifold:
 
 def radii(features: Tensor, k: int) -> Tensor:
     """(N, D) to the distance of each one's k-th nearest other, (N,), in float64."""
-    features = features.double()
+    features = features.cpu().double()
     parts = [
         _squared_distances(part, features).topk(k + 1, dim=1, largest=False).values[:, k]
         for part in features.split(SLICE)  # k + 1: the nearest is the image itself

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 
-from genlab.evaluation.metrics.inputs import check_features
+from genlab.evaluation.metrics.inputs import checked_features
 
 LEAST, MOST = 40, 5000  # images of each kind: for two halves with some to stop early by; for a few seconds
 
@@ -49,7 +49,7 @@ def two_sample_test(real: Tensor, generated: Tensor, *, seed: int = 0) -> TwoSam
     Raises:
         GenlabError: other shapes, fewer than 40 images of a kind, or a value that is not finite.
     """
-    check_features(real, generated, LEAST)
+    real, generated = checked_features(real, generated, LEAST)
     generator = torch.Generator().manual_seed(seed)
     half = min(len(real), len(generated), MOST) // 2
     kinds = [kind[torch.randperm(len(kind), generator=generator)] for kind in (real, generated)]
