@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from accelerate.commands.launch import launch_command_parser
 from numpy.typing import NDArray
 from PIL import Image
+from torch.distributed.run import get_args_parser
 
 import genlab.cli
 from genlab.commands.train import fit
@@ -426,3 +429,19 @@ def test_help_needs_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "train" in done.stdout
+
+
+def test_every_option_has_a_name_that_launchers_leave_alone() -> None:
+    """They complain of a word that begins two of their own, though it comes after the program's name."""
+    theirs = [
+        option
+        for parser in (get_args_parser(), launch_command_parser())
+        if parser.allow_abbrev
+        for action in parser._actions
+        for option in action.option_strings
+    ]
+    for name, command in typer.main.get_group(genlab.cli.app).commands.items():
+        for option in getattr(command, "params", ()):
+            names = [word for word in option.opts if word.startswith("-")]
+            clashes = [sum(other.startswith(word) for other in theirs) for word in names]
+            assert not names or min(clashes) < 2, f"{name} {names}"

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,10 +8,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from genlab.commands import sample
 from genlab.commands.sample import sample_in_batches, sample_sheet, write_samples
 from genlab.config import Settings
 from genlab.errors import GenlabError
 from genlab.family import Loss
+from genlab.zoo import build, load_config
+
+SMALL_WALK = {
+    "model.num_train_timesteps": 20, "model.num_inference_steps": 2, "model.num_classes": 3,
+    "model.network.hidden_dim": 16, "model.sampler": "ddpm",
+}  # fmt: skip
 
 
 class Noise:
@@ -18,7 +26,7 @@ class Noise:
 
     def __init__(self) -> None:
         self.config = Settings()
-        self.networks = nn.ModuleDict()
+        self.networks = nn.ModuleDict({"none": nn.Linear(1, 1)})
         self.num_classes = 10
         self.asked: list[tuple[int, list[int] | None]] = []
 
@@ -87,3 +95,52 @@ def test_a_file_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder.npy").mkdir()
     with pytest.raises(GenlabError, match=rf"{name} \("):
         write_samples(torch.zeros(1, 1, 28, 28), tmp_path / name)
+
+
+class Rank:
+    """One of several processes, as the code sees it."""
+
+    def __init__(self, index: int, several: int) -> None:
+        self.process_index, self.num_processes, self.is_main_process = index, several, index == 0
+
+
+@pytest.mark.parametrize("several", [2, 3])
+def test_processes_share_the_batches_and_get_what_one_would_draw(
+    several: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = build(load_config("diffusion-mlp", SMALL_WALK))
+    family.networks.eval()
+    labels = torch.arange(11) % 3
+    alone = sample_in_batches(family, 11, seed=4, labels=labels, batch_size=2)
+    shares: list[Any] = []
+
+    def gather(drawn: list[Any]) -> list[Any]:
+        shares.extend(drawn)
+        return list(shares)
+
+    monkeypatch.setattr(sample, "gather_object", gather)
+    for index in range(several):
+        monkeypatch.setattr(sample, "processes", lambda index=index: Rank(index, several))
+        together = sample_in_batches(family, 11, seed=4, labels=labels, batch_size=2)
+    assert torch.equal(together, alone)
+    assert len(shares) == 6  # no batch was drawn twice
+
+
+def test_the_first_batch_is_drawn_from_the_seed_itself() -> None:
+    family = build(load_config("gan-small"))
+    first = family.sample(3, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(sample_in_batches(family, 8, seed=7, batch_size=3)[:3], first)
+
+
+@pytest.mark.parametrize("message", ["CUDA out of memory.", "DefaultCPUAllocator: can't allocate memory"])
+def test_no_memory_is_said_in_a_line(message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError(message)
+
+    family = build(load_config("gan-small"))
+    monkeypatch.setattr(family, "sample", fail)
+    with pytest.raises(GenlabError, match=r"no memory.*batch_size"):
+        sample_in_batches(family, 2)
+    monkeypatch.setattr(family, "sample", lambda *_, **__: torch.zeros(1) @ torch.zeros(2))
+    with pytest.raises(RuntimeError, match="inconsistent"):
+        sample_in_batches(family, 2)

@@ -1,15 +1,16 @@
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from accelerate import debug_launcher
-from accelerate.state import AcceleratorState, PartialState
 from torch import Tensor
 
 from genlab.commands.train import fit
-from genlab.data import Dataset
 from genlab.errors import GenlabError
 from genlab.runs.folder import read_metrics, read_summary
 from genlab.training.distributed import (
@@ -99,18 +100,25 @@ def test_a_lost_process_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_two_real_processes_train_as_one_with_twice_the_batch(dataset: Dataset, tmp_path: Path) -> None:
-    """Through accelerate's launcher and gloo, a whole run: only the first process writes."""
-    small = {"model.network.hidden_dim": 16, "train.max_steps": 12, "train.checkpoint_every": 5}
-    one, two = (load_config("gan", small | {"train.batch_size": n}) for n in (16, 8))
-    fit(one, dataset, tmp_path / "one")
-    PartialState._reset_state()
-    AcceleratorState._reset_state()
-    try:
-        debug_launcher(fit, (two, dataset, tmp_path / "two"), num_processes=2)
-    finally:
-        PartialState._reset_state()
-        AcceleratorState._reset_state()
+def test_two_real_processes_train_as_one_with_twice_the_batch(tmp_path: Path) -> None:
+    """A whole run as torchrun and Slurm start it, through gloo: only the first process speaks and writes."""
+    settings = {"model.network.hidden_dim": 16, "train.max_steps": 12, "train.checkpoint_every": 5}
+    words = ["train", "--config=gan", "--dataset=digits", f"--out={tmp_path / 'two'}"]
+    changes = [f"--set={name}={value}" for name, value in (settings | {"train.batch_size": 8}).items()]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        both = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    pair = [
+        subprocess.Popen(
+            [sys.executable, "-m", "genlab", *words, *changes], stdout=subprocess.PIPE, text=True,
+            env=os.environ | both | {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    first, second = (process.communicate(timeout=120)[0] for process in pair)
+    assert "2 processes, 8 images each: 16 images a step" in first
+    assert not second
+    fit(load_config("gan", settings | {"train.batch_size": 16}), "digits", tmp_path / "one")
     alone, together = list(read_metrics(tmp_path / "one")), list(read_metrics(tmp_path / "two"))
     assert [step.step for step in together] == list(range(1, 13))
     for a, b in zip(alone, together, strict=True):
