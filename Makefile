@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types unit notebook-tests browser-tests test-colab notebooks bench wheel lock clean
+.PHONY: help lab test lint types unit notebook-tests device-tests on-the-pretended browser-tests test-colab test-lowest notebooks bench wheel lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,6 +14,8 @@ COLAB := .venv-colab
 UV := $(shell command -v uv)
 PYTEST := $(BIN)/python -m pytest -q
 # Two tests run at a time, with a core each: more threads would only wait for one another.
+LOWEST := .venv-lowest
+LOWEST_TOOLS := pytest pytest-xdist nbval diffusers torchmetrics tensorboard denoising-diffusion-pytorch PyYAML ninja
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Kernels run in notebooks/, so a relative path would lead elsewhere there.
 ifneq ($(GENLAB_DATA),)
@@ -58,7 +60,7 @@ lab: $(SETUP)  ## open the series in JupyterLab
 	@echo "JupyterLab prints an address below: open it in a browser if none opens by itself."
 	$(BIN)/jupyter lab $(ROOT_FLAG) $(BROWSER_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_data.ipynb $(LAB_ARGS)
 
-test: lint types unit notebook-tests browser-tests  ## set up, then every check: some ten minutes on two free cores
+test: lint types unit notebook-tests device-tests browser-tests  ## set up, then every check: a quarter of an hour on two free cores
 	@echo "All checks passed."
 
 lint: $(SETUP)  ## ruff, code and notebooks; and who imports whom
@@ -71,8 +73,20 @@ types: $(SETUP)  ## mypy, code and notebooks
 	@# A reader of a notebook is spared annotations; what has types is still checked.
 	$(BIN)/nbqa mypy notebooks --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-any-generics --no-warn-return-any --no-warn-unused-ignores
 
+device-tests: $(SETUP)  ## what a GPU would refuse: the rule about devices, and the series, on a pretended one
+	@missing=$$($(BIN)/python -m tests.accelerator.pretended 2>/dev/null) && if [ -n "$$missing" ]; then \
+	  echo "The tests on a pretended accelerator are left out: $$missing."; else \
+	  $(MAKE) --no-print-directory on-the-pretended; fi
+
+on-the-pretended:
+	GENLAB_PRETEND=mps $(ONE_THREAD) $(PYTEST) tests/accelerator
+	@rm -rf build/ipython && mkdir -p build && cp -r tests/accelerator/ipython build/ipython
+	GENLAB_PRETEND=mps PYTHONPATH=$(CURDIR) IPYTHONDIR=$(CURDIR)/build/ipython $(ONE_THREAD) GENLAB_PROFILE=smoke \
+	  $(PYTEST) -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadfile \
+	  notebooks
+
 unit: $(SETUP)  ## the unit tests
-	$(ONE_THREAD) $(PYTEST) -n 2 --dist worksteal tests --ignore tests/browser --ignore tests/colab
+	$(ONE_THREAD) $(PYTEST) -n 2 --dist worksteal tests --ignore tests/browser --ignore tests/colab --ignore tests/accelerator
 
 notebook-tests: $(SETUP)  ## every notebook through nbval, in the smoke profile
 	$(ONE_THREAD) GENLAB_PROFILE=smoke $(PYTEST) -p no:cacheprovider --nbval-lax --nbval-current-env \
@@ -96,6 +110,18 @@ test-colab: $(COLAB)/.set-up  ## the series and the explorers with the ipywidget
 	$(ONE_THREAD) PYDEVD_DISABLE_FILE_VALIDATION=1 $(COLAB)/bin/python -m pytest -q -n 2 --dist worksteal \
 	  tests/colab tests/widgets
 
+test-lowest:  ## unit tests and notebooks with the oldest versions that pyproject.toml allows (needs uv)
+	uv venv --quiet --clear --python 3.11 $(LOWEST)
+	uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --no-header --no-annotate \
+	  --output-file $(LOWEST)/lowest.txt pyproject.toml
+	uv pip install --quiet --python $(LOWEST)/bin/python -r $(LOWEST)/lowest.txt
+	uv pip install --quiet --python $(LOWEST)/bin/python --constraint $(LOWEST)/lowest.txt $(LOWEST_TOOLS)
+	$(ONE_THREAD) PYTHONPATH=$(CURDIR) $(LOWEST)/bin/python -m pytest -q -n 2 --dist worksteal tests \
+	  --ignore tests/browser --ignore tests/colab --ignore tests/accelerator
+	$(ONE_THREAD) PYTHONPATH=$(CURDIR) PATH=$(CURDIR)/$(LOWEST)/bin:$$PATH GENLAB_PROFILE=smoke \
+	  $(LOWEST)/bin/python -m pytest -q -p no:cacheprovider --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout 300 -n 2 --dist loadfile notebooks
+
 notebooks: $(SETUP)  ## execute the series in place and keep its outputs
 	$(BIN)/python tools/execute_notebooks.py $(ONLY)
 
@@ -113,4 +139,4 @@ lock:  ## pin today's newest versions in requirements.lock (needs uv)
 	  --python-version 3.11 --extra dev --upgrade pyproject.toml | grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
 
 clean:  ## delete .venv, .venv-colab and caches; runs/ and data/ stay
-	rm -rf .venv $(COLAB) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info artifacts
+	rm -rf .venv $(COLAB) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info artifacts
