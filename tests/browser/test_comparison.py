@@ -29,6 +29,15 @@ def broken_walk(*_, **__):
 
 models["VAE"].decode, models["diffusion"].trajectory = broken, broken_walk"""
 MEND = 'del models["VAE"].decode, models["diffusion"].trajectory'
+SLOW = """import time; walk = models["diffusion"].trajectory
+
+def slowly(*args, **options):
+    for state in walk(*args, **options):
+        time.sleep(0.05)
+        yield state
+
+models["diffusion"].trajectory = slowly"""
+FAST = 'del models["diffusion"].trajectory  # its own again'
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +210,7 @@ def test_no_number_at_all_leaves_the_one_that_was(page: Page, wrong: str) -> Non
 
 def test_a_long_walk_does_not_hold_up_the_sliders(page: Page) -> None:
     first = pictures(page)
+    execute(page, SLOW)  # else a fast machine has walked before the slider has moved
     enter(page, FIRST, "steps", "100")
     walking(page).wait_for()
     before = pictures(page)
@@ -209,6 +219,7 @@ def test_a_long_walk_does_not_hold_up_the_sliders(page: Page) -> None:
     wait_until(lambda: all(pictures(page)[i] != before[i] for i in (VAE, GAN)), page, 30)
     assert walking(page).is_visible()
     assert_changed(page, first, ALL)
+    execute(page, FAST)
     before = pictures(page)
     enter(page, FIRST, "steps", "15")
     assert_changed(page, before, {DIFFUSION})
