@@ -115,8 +115,8 @@ BUGS = [
     Bug(
         "the generator's loss leaves gradients in the discriminator",
         "training/loop.py",
-        "(loss.value / parts, inputs=weights)",
-        "(loss.value / parts)",
+        "(loss.value / parts).backward(inputs=weights)",
+        "(loss.value / parts).backward()",
         "training",
     ),
     Bug(

@@ -130,6 +130,7 @@ def resume(
         GenlabError: not a run, all its checkpoints are damaged, its data set is not here or another
             now, another process is training it, or a setting cannot be changed midway.
     """
+    find_device(device)
     path = find_run(run)
     summary = read_summary(path)
     if summary.get("exported"):
@@ -144,10 +145,11 @@ def resume(
             name = dataset or summary.get("dataset", config.train.dataset)
             dataset = load_dataset(name, "train", data_root or summary.get("data_root"))
         if summary.get("fingerprint", dataset.fingerprint) != dataset.fingerprint:
-            why = ", as its scans are enlarged in whole numbers now" if dataset.name == "digits" else ""
+            remedy = "bring them back, or train a new run"
+            if dataset.name == "digits":
+                remedy = "its scans are enlarged in whole numbers now, train a new run"
             raise GenlabError(
-                f"{dataset.name} has other images or labels than those that {path} began with{why}: "
-                "bring them back, or train a new run"
+                f"{dataset.name} has other images or labels than those that {path} began with: {remedy}"
             )
         family = build(config, device)
         say_who_trains(config.train)
