@@ -347,7 +347,7 @@ def compare(
 @app.command(epilog="Example: genlab judge ./shapes")
 def judge(
     dataset: DataArgument,
-    kind: Annotated[str | None, typer.Option(help="plain or residual; both if left out.")] = None,
+    kind: Annotated[str | None, typer.Option(help="plain, residual or contrastive; all if left out.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of training; 12 passes if left out.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Each kind has its own if left out.")
@@ -361,14 +361,15 @@ def judge(
     from genlab.errors import did_you_mean
     from genlab.evaluation.judges.files import doubt_about, make_judge
     from genlab.evaluation.judges.networks import JUDGES
+    from genlab.evaluation.judges.training import best_guess
 
     if kind is not None and kind not in JUDGES:
         raise GenlabError(f"unknown kind of judge {kind!r}: {did_you_mean(kind, JUDGES)}")
     train, test = load_both(dataset, data_root)
     for each in [each for each in JUDGES if kind in (None, each)]:
-        _, card = make_judge(each, train, test, folder=out, steps=steps, seed=seed, device=device)
+        trained, card = make_judge(each, train, test, folder=out, steps=steps, seed=seed, device=device)
         typer.echo(f"{card.file}: right on {card.accuracy:.2%} of the {len(test):,} test images")
-        if (doubt := doubt_about(each, card.accuracy, test.labels)) is not None:
+        if (doubt := doubt_about(each, card.accuracy, len(test), best_guess(trained, test))) is not None:
             typer.echo(doubt)
 
 

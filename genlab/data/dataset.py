@@ -110,3 +110,10 @@ def to_unit(images: Tensor) -> Tensor:
     if images.dtype == torch.uint8:
         return images.to(torch.float32).div_(255)
     return ((images.float() + 1) / 2).clamp(0, 1)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Float in [0, 1] (clipped to it), or uint8, to uint8 in 0..255: what a PNG file would hold."""
+    if images.dtype == torch.uint8:
+        return images
+    return (images.float().clamp(0, 1) * 255).round().to(torch.uint8)

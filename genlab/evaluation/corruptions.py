@@ -47,7 +47,7 @@ def haze(images: Tensor, grey: float, generator: Generator) -> Tensor:
 
 
 def add_noise(images: Tensor, sigma: float, generator: Generator) -> Tensor:
-    """Gaussian noise of standard deviation ``sigma``, in [0, 1], clipped: a diffusion that stopped too early."""
+    """Gaussian noise of standard deviation ``sigma`` of white, clipped: a diffusion stopped too early."""
     images = _checked(images, sigma)
     return (images + sigma * torch.randn(images.shape, generator=generator)).clamp(0, 1)
 

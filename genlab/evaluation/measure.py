@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.data import Dataset
+from genlab.data import Dataset, to_bytes, to_unit
 from genlab.errors import GenlabError
 from genlab.evaluation import metrics
 from genlab.evaluation.judges.features import Seen, check_measurable, look
@@ -23,6 +23,8 @@ ENOUGH = 4 * FEATURES  # images for an extrapolation: its smallest part is a qua
 
 def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) -> Iterator[Metric]:
     """Yield the figures of generated images as they are computed.
+
+    All are of the images as a PNG file would hold them, in 256 levels of grey.
 
     Args:
         images: uint8, or float in [0, 1], (N, 1, 28, 28), N that of the reference.
@@ -42,11 +44,13 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
         raise GenlabError(
             f"labels should be one for each of {len(images):,} images, got {tuple(labels.shape)}"
         )
+    images = to_bytes(images)
     for kind, judge in reference.judges.items():
         seen = look(judge, images)
         yield from _distances(seen, reference, kind)
         yield from _neighbours(seen, reference, kind)
-        yield from _classes(seen, reference, kind, labels)
+        if judge.names_classes:
+            yield from _classes(seen, reference, kind, labels)
         test = metrics.two_sample_test(reference.training[kind].features, seen.features)
         yield Metric("two_sample", test.accuracy, test.standard_error, kind)
         if kind == reference.first:
@@ -58,6 +62,18 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
     closer, copied = memorisation(found, reference.test_pixels)
     yield Metric("closer_pixels", *closer)
     yield Metric("copied_pixels", *copied)
+    yield from _pixels(images, reference)
+
+
+def _pixels(images: Tensor, reference: Reference) -> Iterator[Metric]:
+    """What no judge has a say in."""
+    real = reference.train.images[reference.chosen]
+    test = metrics.pixel_two_sample_test(real, images)
+    yield Metric("two_sample_pixels", test.accuracy, test.standard_error)
+    edges = metrics.ratio_of_means(metrics.edge_strength(to_unit(images)), reference.edges)
+    yield Metric("sharpness", *edges)
+    details = metrics.ratio_of_means(metrics.fine_power(to_unit(images)), reference.details)
+    yield Metric("fine_detail", *details)
 
 
 def _distances(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Metric]:
@@ -126,9 +142,12 @@ class Yardstick:
     def notes(self) -> tuple[str, ...]:
         """Warnings: a judge that hardly beats guessing; a test set that holds training images."""
         reference = self.reference
-        labels = reference.test.labels[reference.held_out]
-        accuracies = {kind: self.floor["class_accuracy", kind].value for kind in reference.judges}
-        notes = [doubt_about(kind, accuracy, labels) for kind, accuracy in accuracies.items()]
+        guess = float(torch.bincount(reference.test.labels[reference.held_out]).max()) / reference.n
+        notes = [
+            doubt_about(kind, self.floor["class_accuracy", kind].value, reference.n, guess)
+            for kind, judge in reference.judges.items()
+            if judge.names_classes
+        ]
         distances = reference.test_pixels.distances[:, 0]
         copies = int((distances == 0).sum())
         if copies >= len(distances) / 10:  # published data hold a few too; these the floor shows
@@ -226,8 +245,10 @@ def report_on(
 
 def _figures(images: Tensor, reference: Reference, labels: Tensor | None, *, of: str) -> dict[Key, Metric]:
     """All that ``measure`` yields, behind a progress bar."""
-    each_judge = 9 + (reference.n >= ENOUGH) + (labels is not None)
-    total = len(reference.judges) * each_judge + 4
+    of_classes = 2 + (labels is not None)
+    total = 11  # of one judge alone, or of none
+    for judge in reference.judges.values():
+        total += 7 + (reference.n >= ENOUGH) + of_classes * judge.names_classes
     figures = []
     with bar(total, "figures", what=f"figures of {of}") as progress:
         for figure in measure(images, reference, labels):

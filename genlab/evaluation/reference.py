@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.data import Dataset
+from genlab.data import Dataset, to_unit
 from genlab.evaluation.judges.features import Seen, look
 from genlab.evaluation.judges.networks import Judge, Kind
+from genlab.evaluation.metrics.appearance import edge_strength, fine_power
 from genlab.evaluation.metrics.memorisation import Nearest, nearest
 from genlab.progress import bar
 
@@ -27,7 +28,9 @@ class Reference:
         train, test: the splits, whole.
         judges: by kind; the first one's features also serve to look for copies.
         n: images per set: generated, training and test.
-        training: what each judge sees of N training images.
+        chosen: the training images that generated ones are compared with, (N,) indices.
+        training: what each judge sees of them.
+        edges, details: their sharpness and fine detail (``metrics.appearance``), (N,) each.
         held_out: which test images stand in for a perfect model, (N,) indices.
         test_seen: features of those test images by the first judge, (N, 64).
         every_training: features of all training images by the first judge, (len(train), 64).
@@ -38,7 +41,10 @@ class Reference:
     test: Dataset
     judges: Mapping[Kind, Judge]
     n: int
+    chosen: Tensor
     training: Mapping[Kind, Seen]
+    edges: Tensor
+    details: Tensor
     held_out: Tensor
     test_seen: Tensor
     every_training: Tensor
@@ -71,17 +77,21 @@ def make_reference(
     looks = len(train) + len(chosen) * len(others) + len(queries) + n
     with bar(looks, "images", what="judging real images") as progress:
         everything = look(judges[first], train.images, each_batch=progress.update)
-        training = {first: Seen(everything.features[chosen], everything.answers[chosen])}
+        training = {first: Seen(everything.features[chosen], everything.outputs[chosen])}
         for kind in others:
             training[kind] = look(judges[kind], train.images[chosen], each_batch=progress.update)
         of_queries = look(judges[first], queries, each_batch=progress.update)
         of_held_out = look(judges[first], test.images[held_out], each_batch=progress.update)
+    pixels = to_unit(train.images[chosen])
     return Reference(
         train=train,
         test=test,
         judges=judges,
         n=n,
+        chosen=chosen,
         training=training,
+        edges=edge_strength(pixels),
+        details=fine_power(pixels),
         held_out=held_out,
         test_seen=of_held_out.features,
         every_training=everything.features,

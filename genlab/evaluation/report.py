@@ -70,7 +70,17 @@ KNOWN_METRICS: Mapping[str, About] = {
     "classes": About("classes drawn", "high", "classes with at least one image in a hundred", digits=0),
     "class_accuracy": About("class accuracy", "high", "images of the class that was asked for"),
     "two_sample": About(
-        "two-sample test", "low", "a classifier's guesses of real or generated that are right; chance is 0.5"
+        "two-sample test", "low", "guesses of real or generated that are right, by features; chance is 0.5"
+    ),
+    "two_sample_pixels": About(
+        "two-sample, pixels", "low", "the same of a small network that looks at the pixels; chance is 0.5"
+    ),
+    "sharpness": About("sharpness", "real", "mean absolute Laplacian over that of real images", digits=2),
+    "fine_detail": About(
+        "fine detail",
+        "real",
+        "power in the upper half of the spatial frequencies, over that of real images",
+        digits=2,
     ),
     "closer_pixels": About(
         "closer, pixels",

@@ -1,6 +1,6 @@
-"""Features and predicted classes of images, from a judge (a small classifier).
+"""Features and predicted classes of images, from a judge (a small network).
 
-A classifier answers whatever it is given, also to images in the wrong range: so that is checked first.
+A network answers whatever it is given, also to images in the wrong range: so that is checked first.
 """
 
 from collections.abc import Callable
@@ -18,20 +18,25 @@ BATCH = 250  # larger ones fall out of the processor's cache and take longer
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Features and predicted classes of images.
+    """What a judge makes of images.
 
     Attributes:
         features: float32, (N, 64).
-        answers: int64, (N,), the most probable class of each image.
+        outputs: float32, logits of the classes, (N, C); of a judge without classes the embedding, (N, 32).
     """
 
     features: Tensor
-    answers: Tensor
+    outputs: Tensor
+
+    @property
+    def answers(self) -> Tensor:
+        """The most probable class of each image, int64, (N,); of a judge that names classes."""
+        return self.outputs.argmax(1)
 
 
 @torch.no_grad()
 def look(judge: Judge, images: Tensor, *, each_batch: Callable[[int], object] = lambda size: None) -> Seen:
-    """Features and predicted classes of images.
+    """Features of images, and what the judge says of them.
 
     Args:
         judge: in eval mode.
@@ -41,13 +46,13 @@ def look(judge: Judge, images: Tensor, *, each_batch: Callable[[int], object] = 
     device = next(judge.parameters()).device
     if device.type == "cpu":
         judge = judge.to(memory_format=torch.channels_last)  # twice as fast there, the same numbers
-    features, answers = [], []
+    features, outputs = [], []
     for batch in images.split(BATCH):
         seen = judge.body(to_signed(batch.to(device)))
         features.append(seen.cpu())
-        answers.append(judge.head(seen).argmax(1).cpu())
+        outputs.append(judge.head(seen).cpu())
         each_batch(len(batch))
-    return Seen(torch.cat(features), torch.cat(answers))
+    return Seen(torch.cat(features), torch.cat(outputs))
 
 
 def check_measurable(images: Tensor) -> None:

@@ -15,15 +15,12 @@ from typing import Annotated
 import torch
 from pydantic import Field, TypeAdapter
 from scipy.stats import binom
-from torch import Tensor
 
 from genlab.config import Settings
 from genlab.data import Dataset
 from genlab.errors import GenlabError
-from genlab.evaluation.judges.features import look
 from genlab.evaluation.judges.networks import JUDGES, Judge, Kind
-from genlab.evaluation.judges.training import default_steps, train_judge
-from genlab.evaluation.metrics.classes import conditional_accuracy
+from genlab.evaluation.judges.training import best_guess, default_steps, held_out_accuracy, train_judge
 from genlab.files import (
     DamagedFile,
     make_writable,
@@ -38,8 +35,8 @@ from genlab.progress import bar
 
 INDEX = "judges.json"
 SHIPPED = Path(str(files("genlab") / "evaluation" / "weights"))
-# Another architecture and another seed, so that the two err in different ways.
-SEEDS: dict[Kind, int] = {"plain": 0, "residual": 1}
+# Another architecture and another seed each, so that they err in different ways.
+SEEDS: dict[Kind, int] = {"plain": 0, "residual": 1, "contrastive": 2}
 
 
 class JudgeCard(Settings):
@@ -50,10 +47,12 @@ class JudgeCard(Settings):
     kind: Kind = Field(description="its architecture")
     dataset: str = Field(description="name of what it was trained on")
     fingerprint: str = Field(description="of the training images and labels")
-    num_classes: int = Field(ge=1, description="classes it tells apart")
+    num_classes: int = Field(ge=1, description="classes of that data set")
     seed: int = Field(description="decided initial weights, order and augmentation")
     steps: int = Field(ge=1, description="of training")
-    accuracy: float = Field(ge=0, le=1, description="share of the test images that it gets right")
+    accuracy: float = Field(
+        ge=0, le=1, description="share of the test images that it gets right: the class, or the image itself"
+    )
 
 
 _CARDS = TypeAdapter(Annotated[list[JudgeCard], Field(min_length=1)])
@@ -69,7 +68,7 @@ def find_judge(dataset: Dataset, kind: Kind) -> tuple[Judge, JudgeCard] | None:
 
     Args:
         dataset: a training split.
-        kind: ``plain`` or ``residual``.
+        kind: a key of ``networks.JUDGES``.
 
     Raises:
         GenlabError: there is one, and its file or index is missing, damaged or another.
@@ -135,7 +134,7 @@ def judges_for(
     device: str | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[Kind, Judge]:
-    """Both judges of a data set, by kind; trained first where there are none, which takes a while.
+    """All judges of a data set, by kind; trained first where there are none, which takes a while.
 
     Args:
         train, test: the two splits, whole.
@@ -153,7 +152,8 @@ def judges_for(
     if missing and steps is None:
         say(
             f"No {' and no '.join(missing)} judge of {train.name} yet: training now, "
-            f"{default_steps(train):,} steps each, kept in {kept_here()} and found there the next time"
+            f"{sum(default_steps(train, kind) for kind in missing):,} steps in all, "
+            f"kept in {kept_here()} and found there the next time"
         )
     for kind, found in known.items():
         if found is not None:
@@ -167,30 +167,29 @@ def judges_for(
             judges[kind], card = make_judge(kind, train, test, device=device)
             right = card.accuracy
             say(f"{kind} judge, kept in {kept_here() / card.file}: right on {right:.2%}")
-        doubt = doubt_about(kind, right, test.labels)
+        doubt = doubt_about(kind, right, len(test), best_guess(judges[kind], test))
         if doubt is not None:
             say(doubt)
     return {kind: judge.to(find_device(device)) for kind, judge in judges.items()}
 
 
-def doubt_about(kind: Kind, accuracy: float, labels: Tensor) -> str | None:
-    """A warning where a judge is not clearly better than naming the most frequent class each time, or None.
+def doubt_about(kind: Kind, accuracy: float, n: int, guess: float) -> str | None:
+    """A warning where a judge is not clearly better than a guess made without looking, or None.
 
     It is clearly better if a judge that has come only a tenth of the way from there to perfection would be
     right so often less than once in 40 times: a one-sided binomial test.
 
     Args:
-        kind: ``plain`` or ``residual``.
+        kind: of the judge.
         accuracy: share of the test images that it gets right.
-        labels: of those test images, (N,) int64.
+        n: how many those are.
+        guess: the share that the guess gets right.
     """
-    n = len(labels)
-    guess = float(torch.bincount(labels).max()) / n
     if binom.sf(round(accuracy * n) - 1, n, guess + (1 - guess) / 10) <= 0.025:
         return None
     return (
-        f"Warning: the {kind} judge is right on {accuracy:.0%} of {n:,} test images, and naming "
-        f"the most frequent class is on {guess:.0%}: its figures say little. Add images, or "
+        f"Warning: the {kind} judge is right on {accuracy:.0%} of {n:,} test images, and a guess "
+        f"without looking is on {guess:.0%}: its figures say little. Add images, or "
         "train it longer, genlab judge --steps"
     )
 
@@ -208,7 +207,7 @@ def make_judge(
     """Train a judge behind a progress bar and keep it, in place of an earlier one of this kind and data.
 
     Args:
-        kind: ``plain`` or ``residual``.
+        kind: a key of ``networks.JUDGES``.
         train, test: the two splits, whole.
         folder: where to keep it; ``data/judges`` if left out.
         steps: of training; ``training.default_steps`` if left out.
@@ -223,7 +222,7 @@ def make_judge(
     read_cards(folder)  # what is wrong with the folder is said before minutes are spent on training
     with writing(folder):
         make_writable(folder)
-    steps = default_steps(train) if steps is None else steps
+    steps = default_steps(train, kind) if steps is None else steps
     seed = SEEDS[kind] if seed is None else seed
     judge, right = train_new(kind, train, test, steps=steps, seed=seed, device=device)
     card = JudgeCard(
@@ -257,7 +256,7 @@ def train_new(
         for loss in train_judge(judge, train, steps=steps, seed=seed):
             progress.update()
             progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
-    return judge, conditional_accuracy(look(judge, test.images).answers, test.labels)
+    return judge, held_out_accuracy(judge, test)
 
 
 def _remedy(folder: Path) -> str:

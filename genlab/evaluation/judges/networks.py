@@ -1,8 +1,9 @@
-"""The judges: small classifiers whose features measure images (notebook 04).
+"""The judges: small networks whose features measure images (notebook 04).
 
-There are two, of different make, so that a verdict can be checked: a ranking that holds for one and
-not for the other is no result. Both are trained on real images only and have never seen a generated
-one before they judge it.
+There are three, of different make and with different lessons, so that a verdict can be checked: a ranking
+that does not hold for all of them is no result. Two name the class of an image. The third knows no classes:
+it has learned to recognise an image among others. All are trained on real images only and have never seen
+a generated one before they judge it.
 """
 
 from collections.abc import Callable
@@ -12,24 +13,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FEATURES = 64
-Kind = Literal["plain", "residual"]
+EMBEDDING = 32
+Kind = Literal["plain", "residual", "contrastive"]
 
 
 class Judge(nn.Module):
-    """A classifier whose last hidden layer is the space in which images are compared.
+    """A network whose last hidden layer is the space in which images are compared.
 
     Args:
         body: the layers from an image (N, 1, 28, 28) to its features (N, 64).
-        num_classes: how many classes.
+        num_classes: how many classes it names; None for one that embeds images and knows no classes.
     """
 
-    def __init__(self, body: nn.Module, num_classes: int = 10) -> None:
+    def __init__(self, body: nn.Module, num_classes: int | None = 10) -> None:
         super().__init__()
         self.body = body
-        self.head = nn.Linear(FEATURES, num_classes)
+        self.names_classes = num_classes is not None
+        self.head = nn.Linear(FEATURES, num_classes or EMBEDDING)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 1, 28, 28) in [-1, 1] to logits (N, num_classes)."""
+        """(N, 1, 28, 28) in [-1, 1] to logits (N, num_classes), or to the embedding, (N, 32)."""
         return self.head(self.body(images))
 
 
@@ -66,6 +69,13 @@ def residual_judge(num_classes: int = 10) -> Judge:
     return Judge(body, num_classes)
 
 
+def contrastive_judge(_: int = 10) -> Judge:
+    """Convolutions and the mean over all places; it is told no classes, however many there are."""
+    layers = [convolution(1, 16), convolution(16, 32, 2), convolution(32, 32), convolution(32, 64, 2)]
+    pooled = [convolution(64, 64), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return Judge(nn.Sequential(*layers, *pooled, nn.Linear(64, FEATURES), nn.ReLU()), None)
+
+
 class Residual(nn.Module):
     """Two convolutions and a shortcut; half the resolution comes out."""
 
@@ -81,4 +91,8 @@ class Residual(nn.Module):
         return F.relu(self.norm(self.second(self.first(x))) + self.shortcut(x))
 
 
-JUDGES: dict[Kind, Callable[..., Judge]] = {"plain": plain_judge, "residual": residual_judge}
+JUDGES: dict[Kind, Callable[..., Judge]] = {
+    "plain": plain_judge,
+    "residual": residual_judge,
+    "contrastive": contrastive_judge,
+}
