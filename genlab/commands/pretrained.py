@@ -10,8 +10,9 @@ half precision. So whatever takes a run takes its name as well: ``genlab sample 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from genlab.commands.compare import measured_from_json, rows_of
+from genlab.commands.compare import Measured, measured_from_json, rows_of
 from genlab.commands.evaluate import known_report
 from genlab.commands.find import SHIPPED_MODELS, find_run
 from genlab.commands.sample import load
@@ -80,15 +81,24 @@ def fair_bench(dataset: str) -> list[Row]:
     Raises:
         GenlabError: it was not measured on this data.
     """
+    measured = fair_measured(dataset)
+    floor = by_key(Metric(**figure) for figure in _fair_file(dataset)["floor"])
+    n = next(each.report.n for each in measured if each.report is not None)
+    real = Report("real test images", dataset, n, 0, floor, floor)
+    return [Row(real.name, [real]), *rows_of(measured)]
+
+
+def fair_measured(dataset: str) -> list[Measured]:
+    """The same, run by run, with the points of its curves; ``fair_bench`` says of which data."""
+    return [measured_from_json(each) for each in _fair_file(dataset)["measured"]]
+
+
+def _fair_file(dataset: str) -> dict[str, Any]:
     known = sorted(file.stem for file in FAIR_BENCHES.glob("*.json"))
     if dataset not in known:
         raise GenlabError(
             f"no fair bench of {dataset!r} comes with genlab: {did_you_mean(dataset, known)}, or make one: "
             f"genlab compare --seconds 120 --dataset {dataset}"
         )
-    values = json.loads((FAIR_BENCHES / f"{dataset}.json").read_text("utf-8"))
-    measured = [measured_from_json(each) for each in values["measured"]]
-    floor = by_key(Metric(**figure) for figure in values["floor"])
-    n = next(each.report.n for each in measured if each.report is not None)
-    real = Report("real test images", dataset, n, 0, floor, floor)
-    return [Row(real.name, [real]), *rows_of(measured)]
+    values: dict[str, Any] = json.loads((FAIR_BENCHES / f"{dataset}.json").read_text("utf-8"))
+    return values

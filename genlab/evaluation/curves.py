@@ -53,7 +53,7 @@ def frechet_ratio(images: Tensor, reference: Reference) -> float:
     return frechet_distance(look(reference.judges[reference.first], images).features, real) / floor
 
 
-def draw_curves(training: Sequence[Point], sampling: Sequence[Point], judge: Kind) -> Figure:
+def draw_curves(training: Sequence[Point], sampling: Sequence[Point], judge: Kind, n: int) -> Figure:
     """Quality against training time and against sampling time.
 
     A pale dot is one seed; the line goes through the means over seeds, with a bar of one standard error
@@ -62,6 +62,7 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point], judge: Kin
     Args:
         training, sampling: the points of both.
         judge: whose distances these are.
+        n: images for each point: both distance and floor depend on how many they are.
     """
     models = dict.fromkeys(point.model for point in [*training, *sampling])
     looks = dict(zip(models, cycle(zip(_COLORS, _MARKS, strict=True)), strict=False))
@@ -70,7 +71,7 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point], judge: Kin
         _draw(axes[0], [p for p in training if p.model == model], color, mark)
         _draw(axes[1], [p for p in sampling if p.model == model], color, mark, labelled=True)
         axes[1].plot([], [], mark, color=color, label=model)
-    axes[0].set(xlabel="seconds of training", ylabel=f"Fréchet distance / floor, {judge} judge")
+    axes[0].set(xlabel="seconds of training", ylabel=f"Fréchet distance / floor\n{judge} judge, N = {n:,}")
     axes[0].set_xlim(left=0)
     axes[1].set(xlabel="seconds for one sample")
     if any(point.seconds > 0 for point in sampling):  # matplotlib cannot draw a logarithmic axis of nothing

@@ -14,7 +14,13 @@ from genlab.cli import app
 from genlab.commands.evaluate import known_report
 from genlab.commands.export import export, thinned
 from genlab.commands.find import SHIPPED_MODELS, find_run
-from genlab.commands.pretrained import fair_bench, load_pretrained, origin, pretrained_names
+from genlab.commands.pretrained import (
+    fair_bench,
+    fair_measured,
+    load_pretrained,
+    origin,
+    pretrained_names,
+)
 from genlab.commands.sample import load, sample
 from genlab.commands.train import fit, resume
 from genlab.data import Dataset, load_dataset
@@ -220,3 +226,9 @@ def test_the_fair_bench_ships_with_every_family_and_its_seeds(name: str) -> None
     for family in ("vae", "gan", "diffusion"):
         assert len(reports[f"fair-{family}"]) == 3
         assert all(report.dataset == name for report in reports[f"fair-{family}"])
+    for each in fair_measured(name):  # and the curves are of the same runs
+        assert each.report in reports[each.model]
+        if each.model in ("fair-vae", "fair-gan", "fair-diffusion"):
+            seconds = [point.seconds for point in each.training]
+            assert seconds == sorted(seconds)
+            assert {point.model for point in [*each.training, *each.sampling]} == {each.model}

@@ -48,19 +48,19 @@ CURVE = [Point(model, "a", s, 9 / s) for model in ("vae", "gan") for s in (1, 2,
     ],
 )
 def test_every_model_is_in_the_legend(training: Sequence[Point], sampling: Sequence[Point]) -> None:
-    figure = draw_curves(training, sampling, "residual")
+    figure = draw_curves(training, sampling, "residual", 1500)
     models = list(dict.fromkeys(p.model for p in [*training, *sampling]))
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [*models, "real test images"]
     figure.canvas.draw()
-    assert figure.axes[0].get_ylabel() == "Fréchet distance / floor, residual judge"
+    assert figure.axes[0].get_ylabel() == "Fréchet distance / floor\nresidual judge, N = 1,500"
     assert [axis.get_yscale() for axis in figure.axes] == ["log", "log"]
 
 
 def test_seeds_are_dots_and_the_line_goes_through_their_means() -> None:
     first = [Point("vae", "a", 1, 8), Point("vae", "b", 2, 4)]
     second = [Point("vae", "a", 1.5, 9), Point("vae", "b", 2.5, 5)]
-    left, right = draw_curves([*first, *second], [*first, *second], "plain").axes
+    left, right = draw_curves([*first, *second], [*first, *second], "plain", 500).axes
     dots, line = (np.asarray(drawn.get_xydata()).tolist() for drawn in left.get_lines()[:2])
     assert dots == [[1, 8], [2, 4], [1.5, 9], [2.5, 5]]
     assert line == [[1.25, 8.5], [2.25, 4.5]]
@@ -71,7 +71,7 @@ def test_seeds_are_dots_and_the_line_goes_through_their_means() -> None:
 def test_means_over_seeds_have_a_standard_error_and_single_seeds_have_none() -> None:
     ratios = [4.0, 8.0, 6.0]
     several = [Point("vae", "a", 1, ratio) for ratio in ratios]
-    axis = draw_curves([*several, Point("vae", "b", 2, 3)], [], "plain").axes[0]
+    axis = draw_curves([*several, Point("vae", "b", 2, 3)], [], "plain", 500).axes[0]
     [bars] = [lines for lines in axis.collections if isinstance(lines, LineCollection)]
     error = float(np.std(ratios, ddof=1)) / 3**0.5
     np.testing.assert_allclose(np.asarray(bars.get_segments()), [[[1, 6 - error], [1, 6 + error]]])

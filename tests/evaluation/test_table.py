@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -12,12 +13,16 @@ from genlab.evaluation.table import (
     COST,
     HONESTY,
     QUALITY,
+    UNDECIDED,
     Row,
     explained,
     markdown,
     plain_text,
     ranking,
+    tied_groups,
     trained_once,
+    unbeaten,
+    verdict,
 )
 from tests.evaluation.conftest import KINDS
 
@@ -153,6 +158,150 @@ def test_a_result_is_what_students_t_test_calls_one(gap: float) -> None:
     a, b = sorted((random.normal(0, 0.4, 4), random.normal(gap, 0.4, 4)), key=np.mean)
     words = order(row("a", a.tolist()), row("b", b.tolist()))
     assert (words == "a, then b") is bool(ttest_ind(a, b).pvalue < 0.05)
+
+
+def five(seed: int) -> list[Row]:
+    """Five models with three seeds each, of which some can be told apart and some cannot."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for name in "abcde":
+        means = random.normal(0, 1, 2) + random.normal(0, 2)
+        rows.append(row(name, *(random.normal(mean, 0.3, 3).tolist() for mean in means)))
+    return rows
+
+
+def names(rows: Sequence[Row]) -> list[str]:
+    return [row.name for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_groups_are_those_of_the_sentence_and_every_model_beats_all_of_later_groups(seed: int) -> None:
+    rows = five(seed)
+    groups = tied_groups(rows, "kernel", KINDS)
+    sentence = [re.split(", | and ", part.split(" (")[0]) for part in order(*rows).split(", then ")]
+    assert [names(group) for group in groups] == sentence
+    for earlier, later in combinations(groups, 2):
+        assert all(order(b, a) == f"{a.name}, then {b.name}" for a in earlier for b in later)
+    for group in groups:  # nor could one be cut in two
+        for cut in range(1, len(group)):
+            pairs = [(a, b) for a in group[:cut] for b in group[cut:]]
+            assert any("no result" in order(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_unbeaten_is_who_loses_to_nobody_alone(seed: int) -> None:
+    rows = five(seed)
+    losers = {b.name for a in rows for b in rows if a != b and order(a, b) == f"{a.name}, then {b.name}"}
+    assert set(names(unbeaten(rows, "kernel", KINDS))) == set("abcde") - losers
+    assert set("abcde") - losers <= set(names(tied_groups(rows, "kernel", KINDS)[0]))
+
+
+def test_of_a_first_group_who_is_beaten_is_not_the_best() -> None:
+    a, b, c = (row(name, [v], error=0.5) for name, v in (("a", 1), ("b", 2), ("c", 3)))
+    assert [names(group) for group in tied_groups([c, a, b], "kernel", KINDS)] == [["a", "b", "c"]]
+    assert names(unbeaten([c, a, b], "kernel", KINDS)) == ["a", "b"]
+
+
+# --- who is asked -----------------------------------------------------------------------------
+
+
+def of(name: str, figures: Sequence[Metric], floor: Sequence[Metric] = ()) -> Row:
+    return Row(name, [Report(name, "digits", 100, 0, by_key(figures), by_key(floor))])
+
+
+def test_a_judge_that_does_not_have_the_figure_is_not_asked() -> None:
+    """As one that knows no classes has no class accuracy: the order is the other's."""
+    rows = [of(name, [Metric("class_accuracy", v, 0.01, "plain")]) for name, v in (("a", 0.5), ("b", 0.9))]
+    assert ranking(rows, "class_accuracy", KINDS) == "b, then a"
+    both = of(
+        "c", [Metric("class_accuracy", v, 0.01, kind) for v, kind in zip((0.7, 0.1), KINDS, strict=True)]
+    )
+    assert ranking([*rows, both], "class_accuracy", KINDS) == "b, then c, then a"
+
+
+def test_a_model_without_the_figure_is_left_out_and_without_a_judge_in_common_all_are() -> None:
+    plain, residual = (of(kind, [Metric("recall", 0.5, 0.01, kind)]) for kind in KINDS)
+    assert ranking([plain, row("a", [1]), row("b", [9])], "kernel", KINDS) == "a, then b"
+    assert tied_groups([plain, residual], "recall", KINDS) == []
+    assert ranking([plain, residual], "recall", KINDS) == "nothing to rank"
+
+
+def test_a_figure_of_no_judge_speaks_for_itself() -> None:
+    quick, slow, alike = (
+        of(name, [Metric("sample_milliseconds", v, 0.1)])
+        for name, v in (("quick", 1), ("slow", 9), ("alike", 1.1))
+    )
+    assert ranking([slow, quick], "sample_milliseconds", KINDS) == "quick, then slow"
+    words = ranking([slow, alike, quick], "sample_milliseconds", KINDS)
+    assert words == "quick and alike (no result: within chance), then slow"
+    assert ranking([quick, quick], "sample_milliseconds", KINDS).endswith("(no result: equal)")
+
+
+# --- best as real -----------------------------------------------------------------------------
+
+
+def near(values: Sequence[float], real: float, *, error: float = 0.01, of_real: float = 0.01) -> list[Row]:
+    floor = [Metric("closer_pixels", real, of_real)]
+    return [of(str(i), [Metric("closer_pixels", value, error)], floor) for i, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_of_a_figure_that_is_best_as_real_the_nearest_to_real_is_first(seed: int) -> None:
+    """On either side; and all values may be mirrored at the real one without a change of the order."""
+    random = np.random.default_rng(seed)
+    real, values = 0.5, random.uniform(0, 1, 5)
+    rows = near(values.tolist(), real)
+    by_distance = np.abs(values - real).argsort()
+    assert names([row for group in tied_groups(rows, "closer_pixels", ()) for row in group]) == [
+        str(i) for i in by_distance
+    ]
+    mirrored = near((2 * real - values).tolist(), real)
+    assert ranking(mirrored, "closer_pixels", KINDS) == ranking(rows, "closer_pixels", KINDS)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_error_of_real_images_counts_only_where_they_lie_between(seed: int, side: int) -> None:
+    """Against the spread of |a - real| - |b - real| over 200,000 draws of all three."""
+    random = np.random.default_rng(seed)
+    of_a, of_b, of_real = random.uniform(0.001, 0.01, 3)
+    a, b, real = (
+        random.normal(mean, error, 200_000)
+        for mean, error in ((0.7, of_a), (0.5 + 0.2 * side, of_b), (0.5, of_real))
+    )
+    spread = float((abs(a - real) - abs(b - real)).std())
+    for times, is_result in ((1.9, False), (2.02, True)):
+        floor = [Metric("closer_pixels", 0.5, of_real)]
+        good = of("good", [Metric("closer_pixels", 0.7, of_a)], floor)
+        bad = of("bad", [Metric("closer_pixels", 0.5 + side * (0.2 + times * spread), of_b)], floor)
+        assert (ranking([bad, good], "closer_pixels", KINDS) == "good, then bad") is is_result
+
+
+# --- a reader's answer ------------------------------------------------------------------------
+
+
+def test_any_of_those_that_may_be_the_best_is_agreed_to_and_so_is_cannot_be_told() -> None:
+    a, b, c, d = (row(name, [v], error=0.5) for name, v in (("a", 1), ("b", 2), ("c", 3), ("d", 9)))
+    for answer in ("a", "b", "a or b", "b or a", UNDECIDED):
+        assert verdict(answer, [d, c, b, a], "kernel", KINDS) == "agreed: " + order(a, b, c, d)
+    for answer in ("c", "d", "a or d"):
+        assert verdict(answer, [d, c, b, a], "kernel", KINDS) == "not by these figures: " + order(a, b, c, d)
+
+
+def test_where_one_is_best_undecided_is_wrong() -> None:
+    a, b = row("a", around(1)), row("b", around(5))
+    assert verdict("a", [b, a], "kernel", KINDS) == "agreed: a, then b"
+    assert verdict("b", [b, a], "kernel", KINDS) == "not by these figures: a, then b"
+    assert verdict(UNDECIDED, [b, a], "kernel", KINDS) == "not by these figures: a, then b"
+
+
+def test_who_has_not_answered_is_told_nothing_and_who_cannot_spell_what_may_be_written() -> None:
+    a, b = row("a", around(1)), row("b", around(5))
+    assert verdict("?", [a, b], "kernel", KINDS) == "say first"
+    for answer in ("A", "", "a or c", "gan"):
+        assert (
+            verdict(answer, [b, a], "kernel", KINDS) == f"{answer!r} is none of b and a, nor 'cannot be told'"
+        )
 
 
 def test_models_trained_once_are_named() -> None:

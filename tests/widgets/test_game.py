@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from genlab.errors import GenlabError
+from genlab.plots import grid
 from genlab.widgets import RealOrGenerated
 
 REAL = torch.linspace(0.6, 1, 30)[:, None, None, None].expand(30, 1, 28, 28)  # bright
@@ -60,16 +61,54 @@ def test_each_answer_shows_the_next_image() -> None:
         assert game.picture.value != before
 
 
-def test_at_the_end_all_are_shown_and_nothing_more_can_be_answered() -> None:
+def test_at_the_end_the_sheet_is_marked_in_the_order_of_the_game() -> None:
+    """Ten tiles of 28 pixels to a row, a pixel of ground around each, a line of text above its image."""
     game = RealOrGenerated(REAL, GENERATED)
     play(game, 12)
-    assert all(button.disabled for button in game.buttons)
     sheet = game.still()
-    assert sheet[:28].reshape(-1)[sheet[:28].reshape(-1) != 96].min() > 127  # the real ones above
-    assert sheet[30:].reshape(-1)[sheet[30:].reshape(-1) != 96].max() < 128
+    tiles = sheet.reshape(2, sheet.shape[0] // 2, 10, 30).swapaxes(1, 2).reshape(20, -1, 30)
+    for tile, image in zip(tiles, game.images, strict=True):
+        np.testing.assert_array_equal(tile[-29:-1, 1:-1], grid(image[None]))
+    above = [tile[:-29].tobytes() for tile in tiles]
+    assert all(np.frombuffer(line, np.uint8).max() > 127 for line in above)
+    assert len(set(above)) == 20  # a number of its own
+    key = game.score.value.split("Real (R) were ")[1].split(";")[0]
+    assert [int(i) - 1 for i in key.split(", ")] == game.is_real.nonzero()[:, 0].tolist()
+
+
+def test_the_mark_above_an_image_and_nothing_else_tells_what_it_was() -> None:
+    game = RealOrGenerated(REAL, GENERATED)
+    play(game, 12)
+    before = game.still()
+    game.is_real = ~game.is_real
+    changed = (before != game.still()).any(1).nonzero()[0] % (len(before) // 2)
+    assert len(changed) > 0
+    assert changed.max() < len(before) // 2 - 29
+
+
+def test_nothing_more_can_be_answered_at_the_end() -> None:
+    game = RealOrGenerated(REAL, GENERATED)
+    assert game.again.disabled
+    play(game, 12)
+    assert all(button.disabled for button in game.buttons)
     game.answer(True)
     assert len(game.answers) == 20
     assert game.correct == 12
+
+
+def test_play_again_is_the_game_of_the_next_seed() -> None:
+    game, next_one = RealOrGenerated(REAL, GENERATED, seed=3), RealOrGenerated(REAL, GENERATED, seed=4)
+    play(game, 12)
+    game.again.click()
+    assert game.answers == []
+    assert game.score.value == "Image 1 of 20"
+    assert game.again.disabled
+    assert not any(button.disabled for button in game.buttons)
+    assert torch.equal(game.images, next_one.images)
+    assert torch.equal(game.is_real, next_one.is_real)
+    assert np.array_equal(game.still(), next_one.still())
+    play(game, 20)
+    assert game.correct == 20
 
 
 @pytest.mark.parametrize(("real", "generated"), [(9, 30), (30, 9)])
