@@ -172,9 +172,8 @@ def best_guess(judge: Judge, test: Dataset) -> float:
 
 
 def default_steps(dataset: Dataset, kind: Kind) -> int:
-    """Twelve passes over the images, fourteen over clothes; at least 800 steps. Half of it with two views."""
-    passes = 14 if dataset.name in MIRRORED else 12
-    steps = max(passes * (len(dataset) // BATCH), 800)
+    """Eight passes over the images, at least 800 steps; half as many where each step takes two views."""
+    steps = max(8 * (len(dataset) // BATCH), 800)
     return steps // 2 if kind == "contrastive" else steps
 
 
