@@ -151,9 +151,10 @@ class Thermometer(Panel):
 
 def few_of_each_class(healthy: Healthy, n: int) -> Healthy:
     """The first image of each class, then the second of each, and so on, ``n`` in all."""
-    turn = F.one_hot(healthy.labels).cumsum(0).gather(1, healthy.labels[:, None])[:, 0]
-    chosen = (turn * (healthy.labels.max() + 1) + healthy.labels).argsort()[:n]
-    return Healthy(healthy.images[chosen], healthy.labels[chosen], healthy.training)
+    labels = healthy.labels.cpu()
+    turn = F.one_hot(labels).cumsum(0).gather(1, labels[:, None])[:, 0]
+    chosen = (turn * (labels.max() + 1) + labels).argsort()[:n]
+    return Healthy(healthy.images.cpu()[chosen], labels[chosen], healthy.training)
 
 
 def readings_of(figures: Figures, floor: Figures, keys: Sequence[Key]) -> list[Reading]:
