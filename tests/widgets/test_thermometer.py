@@ -100,6 +100,7 @@ def test_only_what_notices_is_marked_and_its_bar_passes_the_line(healthy: Health
     thermometer = Thermometer(CURVES, healthy)
     rows = rows_of(thermometer)
     assert names_of(rows) == ROWS
+    assert ["border-top" in row for row in rows] == [True, False, True, True]  # one line above each figure
     assert ["bold" in row for row in rows] == [False, True, False, False]
     assert ["gradient(45deg" in row for row in rows] == [False, True, False, False]
     assert [reading.alarm for reading in thermometer.readings] == pytest.approx(
