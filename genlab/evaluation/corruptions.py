@@ -47,7 +47,7 @@ def haze(images: Tensor, grey: float, generator: Generator) -> Tensor:
 
 
 def add_noise(images: Tensor, sigma: float, generator: Generator) -> Tensor:
-    """Gaussian noise of standard deviation ``sigma`` of white, clipped: a diffusion stopped too early."""
+    """Gaussian noise of standard deviation ``sigma``, clipped to [0, 1]: a diffusion stopped too early."""
     images = _checked(images, sigma)
     return (images + sigma * torch.randn(images.shape, generator=generator)).clamp(0, 1)
 
@@ -63,7 +63,8 @@ def wobble(images: Tensor, pixels: float, generator: Generator) -> Tensor:
     The shifts are normal at 7 x 7 places, smooth between them, and whole pixels: nothing is blurred by it.
 
     Args:
-        pixels: standard deviation of the shifts, down and to the right, at most 7.
+        pixels: standard deviation at these places, down and to the right, at most 7; 0.86 of it is left
+            in the mean over the image, since a place between others gets a mean of theirs.
     """
     images = _checked(images, pixels, most=7)
     n, _, height, width = images.shape

@@ -1,7 +1,7 @@
 """The controls of every explorer: each has a name, and refuses a value out of its range in words."""
 
 import html
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -132,6 +132,46 @@ class Choice(widgets.Dropdown):
     def on_change(self, react: Callable[[Any], None]) -> None:
         """Call ``react`` after every change."""
         self.observe(react, "value")
+
+
+class Ladder(widgets.HBox):
+    """A menu and a slider that follow each other, over a few values as far apart as they like.
+
+    As with ``Control``, the menu has the name that the handle of the slider lacks.
+
+    Args:
+        name: the label before the menu.
+        options: pairs of a word and the value it stands for, in the order of the slider.
+        value: the first one.
+    """
+
+    def __init__(self, name: str, options: Sequence[tuple[str, float]], value: float) -> None:
+        self.menu = Choice(name, options, value)
+        self.slider = widgets.IntSlider(
+            value=self.menu.index, max=len(options) - 1, readout=False, layout=widgets.Layout(width="200px")
+        )
+        super().__init__([self.menu, self.slider], layout=widgets.Layout(flex_flow="row wrap"))
+        self.slider.observe(self._slid, "value")
+        self.menu.observe(self._chosen, "index")
+
+    @property
+    def value(self) -> float:
+        """What is chosen now; setting it is as good as choosing it."""
+        return float(self.menu.value)
+
+    @value.setter
+    def value(self, value: float) -> None:
+        self.menu.value = value
+
+    def on_change(self, react: Callable[[Any], None]) -> None:
+        """Call ``react`` after every change."""
+        self.menu.on_change(react)
+
+    def _slid(self, change: Any) -> None:
+        self.menu.index = change["new"]
+
+    def _chosen(self, change: Any) -> None:
+        self.slider.value = change["new"]
 
 
 AnyControl = Choice | Control

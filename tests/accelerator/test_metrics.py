@@ -10,7 +10,17 @@ from torch import Tensor
 
 from genlab import plots
 from genlab.diffusion.schedule import make_schedule
-from genlab.evaluation.corruptions import add_noise, blur, drop_classes, duplicate, memorise
+from genlab.evaluation.corruptions import (
+    Healthy,
+    add_noise,
+    blur,
+    drop_classes,
+    duplicate,
+    fade,
+    haze,
+    memorise,
+    wobble,
+)
 from genlab.evaluation.metrics.classes import (
     class_shares,
     classes_drawn,
@@ -22,8 +32,9 @@ from genlab.evaluation.metrics.kernel import kernel_distance
 from genlab.evaluation.metrics.memorisation import memorisation, nearest
 from genlab.evaluation.metrics.precision_recall import manifold
 from genlab.evaluation.metrics.two_sample import two_sample_test
+from genlab.evaluation.report import Metric, by_key
 from genlab.gan.ring import draw_ring, modes_covered
-from genlab.widgets import NoiseExplorer, RealOrGenerated
+from genlab.widgets import NoiseExplorer, RealOrGenerated, Thermometer
 
 
 def seeded() -> torch.Generator:
@@ -41,6 +52,9 @@ FEATURES: dict[str, Callable[[Tensor, Tensor], Any]] = {
 IMAGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "noise": lambda x, y: add_noise(x, 0.5, seeded()),
     "blur": lambda x, y: blur(x, 0.5),
+    "haze": lambda x, y: haze(x, 16, seeded()),
+    "contrast": lambda x, y: fade(x, 0.5),
+    "wobble": lambda x, y: wobble(x, 1, seeded()),
     "drop": lambda x, y: drop_classes(x, y, 0.5, seeded()),
     "duplicate": lambda x, y: duplicate(x, 0.5, seeded()),
     "memorise": lambda x, y: memorise(x, x, 0.5, seeded()),
@@ -66,6 +80,10 @@ def test_the_ring_and_the_explorers_take_points_and_images_from_the_device() -> 
     plt.close("all")
     assert RealOrGenerated(images, images.to("pretended"))
     NoiseExplorer(images.to("pretended"), make_schedule("cosine", 10).add_noise).t.value = 3
+    classes, curve = torch.arange(12) % 4, {level: by_key([Metric("recall", 0.9, 0.1)]) for level in (0, 0.5)}
+    there = Healthy(*(part.to("pretended") for part in (images, classes, images)))
+    for disease in ("blur", "lost classes", "memorised"):
+        assert not Thermometer({disease: curve}, there).message.value
 
 
 def test_classes_and_pictures() -> None:

@@ -4,10 +4,10 @@ import ipywidgets as widgets
 import pytest
 
 from genlab.family import Dial
-from genlab.widgets.controls import Choice, Control, Number, dials_of
+from genlab.widgets.controls import Choice, Control, Ladder, Number, dials_of
 
 
-def calls_of(control: Number | Choice) -> list[object]:
+def calls_of(control: Number | Choice | Ladder) -> list[object]:
     calls: list[object] = []
     control.on_change(lambda _: calls.append(control.value))
     return calls
@@ -88,6 +88,20 @@ def test_a_choice_calls_back_and_can_be_set() -> None:
     assert choice.value == "standard"
     assert choice.description == "prior"
     assert calls == ["standard"]
+
+
+def test_menu_and_slider_of_a_ladder_follow_each_other_and_call_back_once() -> None:
+    ladder = Ladder("level", [("none", 0), ("half a pixel", 0.5), ("four", 4)], 0.5)
+    calls = calls_of(ladder)
+    assert (ladder.value, ladder.slider.value, ladder.slider.max) == (0.5, 1, 2)
+    ladder.slider.value = 2
+    assert (ladder.value, ladder.menu.label) == (4, "four")
+    ladder.menu.label = "none"
+    assert (ladder.value, ladder.slider.value) == (0, 0)
+    ladder.value = 0.5
+    assert (ladder.menu.label, ladder.slider.value) == ("half a pixel", 1)
+    assert calls == [4, 0, 0.5]
+    assert ladder.menu.description == "level"
 
 
 class Turned:
