@@ -22,6 +22,7 @@ from genlab.evaluation.report import KNOWN_METRICS, Report, report_from_json
 from genlab.evaluation.table import (
     COST,
     HONESTY,
+    PIXELS,
     QUALITY,
     SHORT,
     Row,
@@ -238,12 +239,14 @@ def as_markdown(comparison: ModelComparison) -> str:
     ]
     for judge in judges:
         parts += [f"## Quality, by the {judge} judge", markdown(rows, judge, QUALITY)]
-    parts += ["## Order, best first", "\n".join(f"- {line}" for line in _orders(comparison, QUALITY))]
+    parts += ["## Pixels, by no judge", markdown(rows, judges[0], PIXELS)]
+    orders = _orders(comparison, [*QUALITY, *PIXELS])
+    parts += ["## Order, best first", "\n".join(f"- {line}" for line in orders)]
     caveat = trained_once(models)
     parts += [] if caveat is None else [caveat]
     parts += [f"## Classes, honesty (by the {judges[0]} judge)", markdown(rows, judges[0], HONESTY)]
     parts += ["## Cost", markdown(models, judges[0], COST)]
-    parts += ["## What the figures say", explained([*QUALITY, *HONESTY, *COST])]
+    parts += ["## What the figures say", explained([*QUALITY, *PIXELS, *HONESTY, *COST])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -252,7 +255,8 @@ def comparison_text(comparison: ModelComparison) -> str:
     parts = list(comparison.yardstick.notes)
     for judge in comparison.yardstick.reference.judges:
         parts.append(f"Quality, by the {judge} judge\n{plain_text(comparison.rows, judge, SHORT)}")
-    parts.append("\n".join(["Order, best first", *_orders(comparison, SHORT)]))
+    parts.append(f"Pixels, by no judge\n{plain_text(comparison.rows, 'plain', PIXELS)}")
+    parts.append("\n".join(["Order, best first", *_orders(comparison, [*SHORT, *PIXELS])]))
     caveat = trained_once(comparison.rows[1:])
     return "\n\n".join(parts if caveat is None else [*parts, caveat])
 

@@ -16,6 +16,7 @@ HONESTY = (
     "histogram", "classes", "class_accuracy", "two_sample",
     "closer_features", "copied_features", "closer_pixels", "copied_pixels",
 )  # fmt: skip
+PIXELS = ("two_sample_pixels", "sharpness", "fine_detail")  # no judge has a say in them
 SHORT = ("frechet_ratio", "precision", "recall", "coverage")  # fit a terminal
 COST = ("nats", "parameters", "training_seconds", "sample_milliseconds")
 
