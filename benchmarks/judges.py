@@ -4,6 +4,7 @@ r"""What do the judges notice? Every figure of known images: the models that shi
     python benchmarks/judges.py sensitivity mnist   the level from which on each figure notices a disease
     python benchmarks/judges.py sensitivity mnist --before      the same by the judges of before
     python benchmarks/judges.py null mnist          real images against real ones, five draws
+    python benchmarks/judges.py lessons fashion_mnist      which part of its lesson made a judge mind blur
     python benchmarks/judges.py blind fashion_mnist sheets without names, for your own eyes
 
 The judges "of before" are the two that came with earlier versions, trained on images moved by less than a
@@ -13,26 +14,29 @@ hour for each data set; so do the images of the diffusion models, which are kept
 """
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Annotated
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 import typer
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from genlab import plots
 from genlab.commands.pretrained import load_pretrained
 from genlab.commands.sample import sample_in_batches
-from genlab.data import Dataset, load_dataset, to_bytes
-from genlab.evaluation.corruptions import DISEASES
+from genlab.data import Dataset, load_dataset, to_bytes, to_unit
+from genlab.evaluation.corruptions import DISEASES, blur
+from genlab.evaluation.judges.features import look
 from genlab.evaluation.judges.files import SEEDS, judges_for
-from genlab.evaluation.judges.networks import JUDGES, Judge, Kind
-from genlab.evaluation.judges.training import moved, train_judge
+from genlab.evaluation.judges.networks import FEATURES, Judge, Kind, Residual, convolution, plain_judge
+from genlab.evaluation.judges.training import Move, moved, shifted, train_judge
 from genlab.evaluation.measure import Yardstick, make_yardstick, report_on
-from genlab.evaluation.metrics import pixel_two_sample_test
+from genlab.evaluation.metrics import frechet_distance, pixel_two_sample_test
 from genlab.evaluation.report import KNOWN_METRICS, Key, Report, printed
 from genlab.evaluation.sensitivity import Figures, curves_of, threshold
 from genlab.evaluation.table import Row, ranking
@@ -66,20 +70,51 @@ def judges_of_before(train: Dataset) -> dict[Kind, Judge]:
     kinds: tuple[Kind, ...] = ("plain", "residual")
     for kind in kinds:
         path = BEFORE / f"{train.name}-{kind}.safetensors"
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEEDS[kind])
-            judge = JUDGES[kind](train.num_classes).eval()
+        judge = new_judge_of_before(kind, train.num_classes).eval()
         if path.exists():
             judge.load_state_dict(load_file(path))
         else:
             steps = PASSES_BEFORE[train.name] * (len(train) // 128)
-            with bar(steps, "steps", what=f"{kind} judge of before") as progress:
-                for _ in train_judge(judge, train, steps=steps, seed=SEEDS[kind], move=moved):
-                    progress.update()
+            teach(
+                judge,
+                train,
+                steps,
+                f"{kind} judge of before",
+                seed=SEEDS[kind],
+                move=moved,
+                label_smoothing=0.05,
+            )
             BEFORE.mkdir(parents=True, exist_ok=True)
             save_file({name: each.contiguous() for name, each in judge.state_dict().items()}, path)
         judges[kind] = judge
     return judges
+
+
+def new_judge_of_before(kind: Kind, num_classes: int) -> Judge:
+    """One whose 64 features are all of the last layer."""
+    ends = [nn.Flatten(), nn.Linear(64 * 7 * 7, FEATURES), nn.ReLU()]
+    stem = [convolution(1, 16), nn.MaxPool2d(2), convolution(16, 32), convolution(32, 32), nn.MaxPool2d(2)]
+    bodies = {
+        "plain": [*stem, convolution(32, 64), convolution(64, 64), *ends],
+        "residual": [
+            *(convolution(1, 16), Residual(16, 32), Residual(32, 64), Residual(64, FEATURES)),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        ],
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEEDS[kind])
+        return Judge(nn.Sequential(*bodies[kind]), num_classes)
+
+
+def teach(
+    judge: Judge, train: Dataset, steps: int, what: str, *, seed: int = 0, move: Move, label_smoothing: float
+) -> None:
+    """Train a judge behind a progress bar."""
+    with bar(steps, "steps", what=what) as progress:
+        for _ in train_judge(
+            judge, train, steps=steps, seed=seed, move=move, label_smoothing=label_smoothing
+        ):
+            progress.update()
 
 
 def images_of(name: str, labels: Tensor) -> Tensor:
@@ -228,6 +263,45 @@ def null(dataset: DatasetArgument, n: SizeOption = 2000, out: OutOption = None) 
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
         test_of = pixel_two_sample_test(train.images[order[:n]], train.images[order[n : 2 * n]], seed=seed)
         lines.append(f"{test_of.accuracy:.3f} ± {test_of.standard_error:.3f}")
+    finish(lines, out)
+
+
+# --- lessons ------------------------------------------------------------------------------------
+
+
+@app.command()
+def lessons(
+    dataset: DatasetArgument,
+    steps: Annotated[int, typer.Option(min=1, help="Of training, for each judge.")] = 2000,
+    n: SizeOption = 5000,
+    out: OutOption = None,
+) -> None:
+    """The plain judge taught in several ways: how far the VAE and the GAN are, and blurred real images."""
+    train, test = both_splits(dataset)
+    chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:n]
+    real, sick = train.images[chosen], to_bytes(blur(to_unit(test.images[:n]), 0.5))
+    sets = {name: images_of(f"{name}-{dataset}", asked(train, 10_000))[:n] for name in ("vae", "gan")}
+    sets["blur 0.5"] = sick
+    lines = [
+        f"{dataset}: plain judges, {steps:,} steps each; Fréchet / floor, {n:,} images.",
+        "",
+        *table_head(["features", "labels", "moved by", *sets]),
+    ]
+    for depths in ("last layer", "two depths"):
+        for soft, move in product((0.05, 0.0), (moved, shifted)):
+            if depths == "two depths" and soft:
+                continue
+            judge = new_judge_of_before("plain", train.num_classes)
+            if depths == "two depths":
+                judge = plain_judge(train.num_classes)
+            teach(judge, train, steps, f"{depths}, {soft}, {move.__name__}", move=move, label_smoothing=soft)
+            seen = look(judge, real).features
+            floor = frechet_distance(look(judge, test.images[:n]).features, seen)
+            ratios = [frechet_distance(look(judge, each).features, seen) / floor for each in sets.values()]
+            way = "interpolation" if move is moved else "whole pixels"
+            cells = [depths, "softened" if soft else "as they are", way, *(f"{r:.1f}" for r in ratios)]
+            lines.append(f"| {' | '.join(cells)} |")
+            print(lines[-1], flush=True)
     finish(lines, out)
 
 

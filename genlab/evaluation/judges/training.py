@@ -82,15 +82,6 @@ def erased(images: Tensor, generator: Generator) -> Tensor:
 Move = Callable[..., Tensor]
 
 
-def class_loss(judge: Judge, images: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the classes.
-
-    Without label smoothing, which would draw all images of a class together in the features, and away from
-    what makes them different (Müller et al. 2019, arXiv:1906.02629).
-    """
-    return F.cross_entropy(judge(images), labels)
-
-
 def contrastive_loss(judge: Judge, images: Tensor, again: Tensor) -> Tensor:
     """Cross-entropy of finding each image's other view among those of the batch.
 
@@ -111,7 +102,13 @@ def similarity(judge: Judge, images: Tensor, others: Tensor) -> Tensor:
 
 
 def train_judge(
-    judge: Judge, dataset: Dataset, *, steps: int, seed: int = 0, move: Move = shifted
+    judge: Judge,
+    dataset: Dataset,
+    *,
+    steps: int,
+    seed: int = 0,
+    move: Move = shifted,
+    label_smoothing: float = 0.0,
 ) -> Iterator[float]:
     """Train in place; yields the loss of every step, ends with averaged weights in eval mode.
 
@@ -121,6 +118,8 @@ def train_judge(
         steps: how many; the learning rate rises and falls once over them.
         seed: decides order and augmentation; initial weights are the caller's.
         move: the augmentation, ``shifted`` or ``moved``.
+        label_smoothing: of the classes. It draws all images of a class together in the features, and away
+            from what makes them different (Müller et al. 2019, arXiv:1906.02629): 0 for a judge.
     """
     device = next(judge.parameters()).device
     if device.type == "cpu":
@@ -135,7 +134,8 @@ def train_judge(
     for _, (images, labels) in zip(range(steps), _endless(dataset, generator), strict=False):
         view = move(images, generator, mirror=mirror)
         if judge.names_classes:
-            loss = class_loss(judge, view.to(device), labels.to(device))
+            logits = judge(view.to(device))
+            loss = F.cross_entropy(logits, labels.to(device), label_smoothing=label_smoothing)
         else:
             again = move(images, generator, mirror=mirror)
             loss = contrastive_loss(judge, erased(view, generator).to(device), again.to(device))
