@@ -21,7 +21,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 import typer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
