@@ -1,11 +1,11 @@
-"""Both judges: shapes, one image at a time or many at once, and that they are two."""
+"""All judges: shapes, one image at a time or many at once, and that they are three."""
 
 import pytest
 import torch
 
-from genlab.evaluation.judges.networks import FEATURES, JUDGES, Kind
+from genlab.evaluation.judges.networks import EMBEDDING, FEATURES, JUDGES, Kind
 from genlab.family import count_parameters
-from tests.evaluation.conftest import KINDS
+from tests.evaluation.conftest import KINDS, NAMING
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -16,12 +16,17 @@ def test_an_image_is_seen_alike_alone_and_among_others(kind: Kind, num_classes: 
     judge.eval()
     assert judge.body(images).shape == (8, FEATURES)
     together = judge(images)
-    assert together.shape == (8, num_classes)
+    assert judge.names_classes is (kind in NAMING)
+    assert together.shape == (8, num_classes if judge.names_classes else EMBEDDING)
     alone = torch.cat([judge(image[None]) for image in images])
     torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
 
 
-def test_there_are_two_of_different_make() -> None:
+def test_there_are_three_of_different_make() -> None:
     assert tuple(JUDGES) == KINDS
-    plain, residual = (judge(10) for judge in JUDGES.values())
-    assert count_parameters(plain) != count_parameters(residual)
+    assert len({count_parameters(judge(10)) for judge in JUDGES.values()}) == 3
+
+
+def test_who_knows_no_classes_is_the_same_however_many_there_are() -> None:
+    one, other = (JUDGES["contrastive"](classes) for classes in (2, 50))
+    assert count_parameters(one) == count_parameters(other)
