@@ -100,6 +100,8 @@ def test_blur_and_noise_are_seen_by_the_figures_of_no_judge(
     noisy = figures(add_noise(real / 255, 0.1, seeded()), reference)
     for name in ("sharpness", "fine_detail"):
         assert soft[name, None].value < 0.9 < floor[name, None].value < 1.1 < noisy[name, None].value
+    for found in (soft, noisy):
+        assert found["two_sample_pixels", None].value > 0.75
 
 
 def test_noise_makes_everything_worse(reference: Reference, real: torch.Tensor, floor: Figures) -> None:

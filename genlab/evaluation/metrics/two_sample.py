@@ -26,7 +26,7 @@ from genlab.evaluation.metrics.inputs import checked_features, drawn
 
 LEAST = 40  # images of each kind: for two halves with some to stop early by
 MOST_FEATURES, MOST_PIXELS = 5000, 10_000  # of each kind: for a few seconds
-EPOCHS, BATCH = 8, 100
+EPOCHS, BATCHES = 8, 20  # in each epoch, of 10 to 100 images: with few images too it takes a hundred steps
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,11 @@ def _pixel_network() -> nn.Sequential:
 def _train(network: nn.Module, images: Tensor, truth: Tensor, generator: Generator) -> None:
     """Eight epochs of cross-entropy; ends in eval mode."""
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01, fused=True)
-    steps = EPOCHS * -(-len(images) // BATCH)
+    batch = min(max(len(images) // BATCHES, 10), 100)
+    steps = EPOCHS * -(-len(images) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=steps)
     for _ in range(EPOCHS):
-        for rows in torch.randperm(len(images), generator=generator).split(BATCH):
+        for rows in torch.randperm(len(images), generator=generator).split(batch):
             logits = network(to_signed(images[rows]))[:, 0]
             loss = F.binary_cross_entropy_with_logits(logits, truth[rows].float())
             optimiser.zero_grad()

@@ -234,7 +234,7 @@ def test_it_is_not_told_the_classes(digits: Digits) -> None:
         heads = []
         for labels in (train.labels, train.labels.flip(0)):
             torch.manual_seed(0)
-            judge = JUDGES[kind](10)  # type: ignore[index]
+            judge = JUDGES[kind](10)
             list(train_judge(judge, replace(train, labels=labels), steps=2))
             heads.append(judge.head.weight)
         same.append(torch.equal(*heads))

@@ -108,8 +108,12 @@ def test_on_average_it_guesses_and_a_small_p_value_is_as_rare_as_it_says(
 
 @pytest.mark.skipif(not REAL_DATA, reason="GENLAB_DATA is not set: no real MNIST to read")
 @pytest.mark.parametrize("flaw", ["haze of 4 grey levels", "blur of half a pixel"])
-def test_what_an_eye_hardly_sees_is_found(flaw: str, halves: tuple[torch.Tensor, torch.Tensor]) -> None:
-    real, other = halves[0], to_unit(halves[1])
+@pytest.mark.parametrize("n", [100, 360, 2000])
+def test_what_an_eye_hardly_sees_is_found(
+    flaw: str, n: int, halves: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    """Also with as few images as a person's own data may have."""
+    real, other = halves[0][:n], to_unit(halves[1][:n])
     spoilt = haze(other, 4, seeded()) if flaw.startswith("haze") else blur(other, 0.5)
     result = pixel_two_sample_test(real, to_bytes(spoilt))
     assert result.accuracy > 0.9
