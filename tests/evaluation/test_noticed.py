@@ -3,9 +3,12 @@
 All that this package says of models rests on it: a figure that does not mind a blur praises blurred images.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from genlab.data import load_dataset
+from genlab.evaluation.judges.files import judges_for
 from genlab.evaluation.measure import make_yardstick
 from genlab.evaluation.report import Key
 from genlab.evaluation.sensitivity import Curves, alarm, curves_of, notices
@@ -31,18 +34,23 @@ NOTICED: list[tuple[str, list[Key]]] = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["mnist", "fashion_mnist"])
-def curves(request: pytest.FixtureRequest) -> Curves:
-    """Half a pixel of blur, a haze of 4 grey levels, one class of ten lost, and a tenth learned by heart."""
-    train, test = (load_dataset(request.param, split, REAL_DATA) for split in ("train", "test"))
-    return curves_of(make_yardstick(train, test, N, say=lambda line: None), LEVELS)
+def curves_on(name: str) -> Curves:
+    """Half a pixel of blur, a haze of 4 grey levels, one class of ten lost, and a tenth learned by heart.
+
+    Copies are of the first third of the training images, and are looked for there alone: three times as fast.
+    """
+    train, test = (load_dataset(name, split, REAL_DATA) for split in ("train", "test"))
+    judges = judges_for(train, test, say=lambda line: None)
+    third = replace(train, images=train.images[:20_000], labels=train.labels[:20_000])
+    return curves_of(make_yardstick(third, test, N, judges=judges), LEVELS)
 
 
-@pytest.mark.parametrize(
-    ("disease", "keys"), NOTICED, ids=["-".join([d, *map(str, keys[0])]) for d, keys in NOTICED]
-)
-def test_a_disease_is_noticed(disease: str, keys: list[Key], curves: Curves) -> None:
-    floor, sick = curves[disease][0.0], curves[disease][LEVELS[disease][0]]
-    assert any(notices(sick[key], floor[key]) for key in keys), [
-        (sick[key], floor[key], alarm(sick[key], floor[key])) for key in keys
-    ]
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_every_disease_is_noticed(name: str) -> None:
+    curves, missed = curves_on(name), []
+    for disease, keys in NOTICED:
+        floor, sick = curves[disease][0.0], curves[disease][LEVELS[disease][0]]
+        alarms = {key: round(alarm(sick[key], floor[key]), 1) for key in keys}
+        if not any(notices(sick[key], floor[key]) for key in keys):
+            missed.append((disease, alarms))
+    assert not missed
