@@ -291,8 +291,8 @@ SLIPS = [
     Bug(
         "a judge is shown images on the CPU",
         "evaluation/judges/features.py",
-        "to_signed(batch.to(device))",
-        "to_signed(batch)",
+        "to_signed(to_bytes(batch).to(device))",
+        "to_signed(to_bytes(batch))",
         "accelerator",
     ),
     Bug(

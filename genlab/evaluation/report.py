@@ -1,7 +1,7 @@
 """The metrics by name, and the report: the values measured of one model, as text and as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import floor, inf, log10
 from typing import Any, Literal
 
@@ -182,14 +182,14 @@ def with_ratio(figures: Mapping[Key, Metric], floor: Mapping[Key, Metric]) -> di
 
 
 def report_text(report: Report) -> str:
-    """A table for a terminal: a line per figure, a column per judge; of real images the values alone."""
+    """A table for a terminal: a line per figure, a column per judge, and what real images get."""
     judges = list(dict.fromkeys(judge for _, judge in report.figures if judge is not None))
     rows = [("", *(f"{judge} judge" for judge in judges), "real images", "best")]
     for name in dict.fromkeys(name for name, _ in report.figures):
         keys = [(name, judge) for judge in judges] if (name, None) not in report.figures else [(name, None)]
         values = [printed(report.figures[key]) if key in report.figures else "" for key in keys]
         values += [""] * (len(judges) - len(values))
-        real = [printed(report.floor[key]).split(" ± ")[0] for key in keys if key in report.floor]
+        real = [printed(replace(report.floor[key], error=None)) for key in keys if key in report.floor]
         rows.append((KNOWN_METRICS[name].title, *values, " | ".join(real), KNOWN_METRICS[name].best))
     head = f"{report.name}: {report.n:,} images, seed {report.seed}, against {report.n:,} of {report.dataset}"
     notes = ["", *report.notes] if report.notes else []

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from genlab.data import to_unit
 from genlab.evaluation.corruptions import DISEASES, Healthy
-from genlab.evaluation.measure import Yardstick, report_on
-from genlab.evaluation.report import KNOWN_METRICS, Key, Metric
+from genlab.evaluation.measure import Yardstick, measure
+from genlab.evaluation.report import KNOWN_METRICS, Key, Metric, by_key, with_ratio
 from genlab.progress import bar
 
 Figures = Mapping[Key, Metric]
@@ -43,7 +43,8 @@ def curves_of(yardstick: Yardstick, levels: Mapping[str, Sequence[float]] | None
             curves[name] = {0.0: yardstick.floor}
             for level in tried:
                 images = spoilt(patients, name, level)
-                curves[name][level] = report_on(images, yardstick, name=name, labels=patients.labels).figures
+                figures = by_key(measure(images, yardstick.reference, patients.labels))
+                curves[name][level] = with_ratio(figures, yardstick.floor)
                 progress.update()
     return curves
 

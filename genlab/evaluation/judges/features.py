@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.data import IMAGE_SHAPE, to_signed
+from genlab.data import IMAGE_SHAPE, to_bytes, to_signed
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.networks import Judge
 
@@ -36,7 +36,7 @@ class Seen:
 
 @torch.no_grad()
 def look(judge: Judge, images: Tensor, *, each_batch: Callable[[int], object] = lambda size: None) -> Seen:
-    """Features of images, and what the judge says of them.
+    """Features of images as a PNG file would hold them, in 256 greys, and what the judge says of them.
 
     Args:
         judge: in eval mode.
@@ -48,7 +48,7 @@ def look(judge: Judge, images: Tensor, *, each_batch: Callable[[int], object] = 
         judge = judge.to(memory_format=torch.channels_last)  # twice as fast there, the same numbers
     features, outputs = [], []
     for batch in images.split(BATCH):
-        seen = judge.body(to_signed(batch.to(device)))
+        seen = judge.body(to_signed(to_bytes(batch).to(device)))
         features.append(seen.cpu())
         outputs.append(judge.head(seen).cpu())
         each_batch(len(batch))

@@ -172,8 +172,8 @@ def best_guess(judge: Judge, test: Dataset) -> float:
 
 
 def default_steps(dataset: Dataset, kind: Kind) -> int:
-    """Eight passes over the images, at least 800 steps; half as many where each step takes two views."""
-    steps = max(8 * (len(dataset) // BATCH), 800)
+    """Eight passes over the images, at least 400 steps; half as many where each step takes two views."""
+    steps = max(8 * (len(dataset) // BATCH), 400)
     return steps // 2 if kind == "contrastive" else steps
 
 

@@ -12,6 +12,7 @@ other looks at the pixels themselves, and asks nobody.
 
 import warnings
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,8 @@ from genlab.evaluation.metrics.inputs import checked_features, drawn
 
 LEAST = 40  # images of each kind: for two halves with some to stop early by
 MOST_FEATURES, MOST_PIXELS = 5000, 10_000  # of each kind: for a few seconds
-EPOCHS, BATCHES = 8, 20  # in each epoch, of 10 to 100 images: with few images too it takes a hundred steps
+BATCH = 100
+STEPS, EPOCHS = 400, (8, 40)  # of training: so many steps, but no fewer and no more epochs
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,13 @@ def _pixel_network() -> nn.Sequential:
 
 
 def _train(network: nn.Module, images: Tensor, truth: Tensor, generator: Generator) -> None:
-    """Eight epochs of cross-entropy; ends in eval mode."""
+    """Train by cross-entropy, in place; ends in eval mode."""
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01, fused=True)
-    batch = min(max(len(images) // BATCHES, 10), 100)
-    steps = EPOCHS * -(-len(images) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=steps)
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(len(images), generator=generator).split(batch):
+    each_epoch = ceil(len(images) / BATCH)
+    epochs = min(max(ceil(STEPS / each_epoch), EPOCHS[0]), EPOCHS[1])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=epochs * each_epoch)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(images), generator=generator).split(BATCH):
             logits = network(to_signed(images[rows]))[:, 0]
             loss = F.binary_cross_entropy_with_logits(logits, truth[rows].float())
             optimiser.zero_grad()

@@ -306,7 +306,7 @@ def test_the_average_has_forgotten_where_it_began(dataset: Dataset) -> None:
 def test_default_steps(kind: Kind, dataset: Dataset) -> None:
     """As many looks at images for every kind: the one that knows no classes takes two a step."""
     views = 1 if kind in NAMING else 2
-    assert views * default_steps(dataset, kind) == 800
+    assert views * default_steps(dataset, kind) == 400
     many = replace(dataset, images=dataset.images[:1].expand(60_000, -1, -1, -1))
     assert views * default_steps(many, kind) == 8 * 468
 
