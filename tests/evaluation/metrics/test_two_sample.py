@@ -94,7 +94,7 @@ def test_real_images_against_others_are_chance(halves: tuple[torch.Tensor, torch
 def test_on_average_it_guesses_and_a_small_p_value_is_as_rare_as_it_says(
     halves: tuple[torch.Tensor, torch.Tensor],
 ) -> None:
-    """Thirty times two sets of 40 real images. Rarer, too: one that calls all images real is right by half."""
+    """Thirty times two sets of 40 real images. Or rarer: who calls all images real is right by half."""
     real, tests = torch.cat(halves), []
     for seed in range(30):
         some = real[torch.randperm(len(real), generator=seeded(seed))[:80]]
