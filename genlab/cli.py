@@ -348,7 +348,7 @@ def compare(
 def judge(
     dataset: DataArgument,
     kind: Annotated[str | None, typer.Option(help="plain, residual or contrastive; all if left out.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Of training; 8 passes if left out.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of training; 6 passes if left out.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Each kind has its own if left out.")
     ] = None,

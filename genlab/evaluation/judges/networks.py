@@ -9,6 +9,7 @@ a generated one before they judge it.
 from collections.abc import Callable
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -45,28 +46,43 @@ def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequ
     )
 
 
+class TwoDepths(nn.Module):
+    """Features from two depths of a network: how an image is drawn, and what is drawn.
+
+    The early layers know edges and textures, of which the mean over all places is taken. A classifier's last
+    layer has forgotten them: it keeps what tells the classes apart. Each feature is brought to mean 0 and
+    deviation 1 over the training images, so that in a distance each counts alike.
+
+    Args:
+        early: images (N, 1, 28, 28) to maps (N, 32, H, W).
+        late: those to (N, 32).
+    """
+
+    def __init__(self, early: nn.Module, late: nn.Module) -> None:
+        super().__init__()
+        self.early, self.late = early, late
+        self.standardise = nn.BatchNorm1d(FEATURES, affine=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, 28, 28) to features (N, 64): 32 of the late layers, then 32 of the early ones."""
+        maps = self.early(images)
+        features: Tensor = self.standardise(torch.cat([self.late(maps), maps.mean((2, 3))], dim=1))
+        return features
+
+
 def plain_judge(num_classes: int = 10) -> Judge:
     """Convolutions and pooling down to 7x7, then one hidden layer that sees where things are."""
-    body = nn.Sequential(
-        convolution(1, 16),
-        nn.MaxPool2d(2),
-        convolution(16, 32),
-        convolution(32, 32),
-        nn.MaxPool2d(2),
-        convolution(32, 64),
-        convolution(64, 64),
-        nn.Flatten(),
-        nn.Linear(64 * 7 * 7, FEATURES),
-        nn.ReLU(),
-    )
-    return Judge(body, num_classes)
+    early = [convolution(1, 16), nn.MaxPool2d(2), convolution(16, 32), convolution(32, 32)]
+    late = [nn.MaxPool2d(2), convolution(32, 64), convolution(64, 64), nn.Flatten()]
+    hidden = nn.Linear(64 * 7 * 7, FEATURES // 2)
+    return Judge(TwoDepths(nn.Sequential(*early), nn.Sequential(*late, hidden, nn.ReLU())), num_classes)
 
 
 def residual_judge(num_classes: int = 10) -> Judge:
     """Residual blocks with strides, then the mean over all places (He et al. 2016, arXiv:1512.03385)."""
-    blocks = [Residual(16, 32), Residual(32, 64), Residual(64, FEATURES)]
-    body = nn.Sequential(convolution(1, 16), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return Judge(body, num_classes)
+    early = nn.Sequential(convolution(1, 16), Residual(16, 32))
+    late = [Residual(32, 64), Residual(64, FEATURES // 2), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return Judge(TwoDepths(early, nn.Sequential(*late)), num_classes)
 
 
 def contrastive_judge(_: int = 10) -> Judge:
