@@ -232,7 +232,7 @@ def test_the_index_lists_every_file_and_no_other() -> None:
 @pytest.mark.parametrize("card", CARDS, ids=[card.file for card in CARDS])
 def test_a_shipped_judge_is_as_good_as_its_card_says(card: JudgeCard, request: pytest.FixtureRequest) -> None:
     judge = read_judge(SHIPPED, card)
-    assert card.accuracy >= (AT_LEAST.get(card.dataset, 0.9) if card.kind in NAMING else 0.9)
+    assert card.accuracy >= (AT_LEAST.get(card.dataset, 0.9) if card.kind in NAMING else 0.8)
     root = None if card.dataset == "digits" else request.getfixturevalue("real_data")
     train, test = (load_dataset(card.dataset, split, root) for split in ("train", "test"))
     assert train.fingerprint == card.fingerprint
