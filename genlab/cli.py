@@ -356,7 +356,7 @@ def judge(
     data_root: DataRootOption = None,
     device: DeviceOption = None,
 ) -> None:
-    """Train the classifiers that evaluate looks through, for data that none come with the package for."""
+    """Train the judges that evaluate looks through, for data that none come with the package for."""
     from genlab.commands.evaluate import load_both
     from genlab.errors import did_you_mean
     from genlab.evaluation.judges.files import doubt_about, make_judge

@@ -2,10 +2,11 @@ r"""How the models that come with the package were made, and what is measured of
 
     python tools/pretrained.py train gan-mnist      trains runs/pretrained/gan-mnist (all six: hours)
     python tools/pretrained.py ship gan-mnist       exports it, measures the copy, draws its sheet
+    python tools/pretrained.py measure gan-mnist    measures anew what ships: after a change of judges
     python tools/pretrained.py table                writes the table, benchmarks/results/pretrained/README.md
     python tools/pretrained.py steps mnist          8 steps of the sampler against 50
 
-What is measured is the copy in half precision, by both judges, with as many images as there are test
+What is measured is the copy in half precision, by all judges, with as many images as there are test
 images; and with fewer images the run it was copied from beside it, to see that nothing was lost.
 """
 
@@ -46,7 +47,10 @@ COMMANDS = {
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "results" / "pretrained"
 FEW = 1000  # images, where two things are compared with each other
 PER_CLASS = 10
-SHOWN = ("frechet_ratio", "precision", "recall", "coverage", "class_accuracy", "copied_features")
+SHOWN = (
+    "frechet_ratio", "precision", "recall", "coverage", "class_accuracy", "copied_features",
+    "two_sample_pixels", "sharpness",
+)  # fmt: skip
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
 Names = Annotated[list[str], typer.Argument(help="Models: " + ", ".join(COMMANDS))]
@@ -78,15 +82,22 @@ def ship(names: Names) -> None:
         fresh.rename(folder)
         print(f"{name}: {size_in_bytes(folder) / 1e6:.1f} MB")
         for path in (run, folder):
-            print(f"  {path.parent}: {by_both(evaluate(path, n=FEW).report)} at N = {FEW:,}", flush=True)
-        evaluation = evaluate(folder)
-        write_evaluation(evaluation, folder / EVALUATION)
-        print(f"  {by_both(evaluation.report)} at N = {evaluation.report.n:,}", flush=True)
+            print(f"  {path.parent}: {by_all(evaluate(path, n=FEW).report)} at N = {FEW:,}", flush=True)
+        measure([name])
         plots.save_image(sheet(name), FOLDER / f"{name}.png")
 
 
-def by_both(report: Report, name: str = "frechet_ratio") -> str:
-    """A figure by each judge; the Fréchet distance over the floor if left out."""
+@app.command()
+def measure(names: Names) -> None:
+    """Evaluate what ships, and keep the figures beside it."""
+    for name in known(names):
+        evaluation = evaluate(SHIPPED_MODELS / name)
+        write_evaluation(evaluation, SHIPPED_MODELS / name / EVALUATION)
+        print(f"{name}: {by_all(evaluation.report)} at N = {evaluation.report.n:,}", flush=True)
+
+
+def by_all(report: Report, name: str = "frechet_ratio") -> str:
+    """A figure by each judge that has it; the Fréchet distance over the floor if left out."""
     return " | ".join(printed(figure) for figure in report.figures.values() if figure.name == name)
 
 
@@ -111,7 +122,7 @@ def steps(
         measured = evaluate(
             SHIPPED_MODELS / f"diffusion-{dataset}", n=n, overrides={"model.num_inference_steps": count}
         )
-        print(f"{count:>3} steps: {by_both(measured.report)} at N = {n:,}", flush=True)
+        print(f"{count:>3} steps: {by_all(measured.report)} at N = {n:,}", flush=True)
 
 
 @app.command()
@@ -130,14 +141,14 @@ def table() -> None:
     for name in pretrained_names():
         summary, report = read_summary(SHIPPED_MODELS / name), known_report(SHIPPED_MODELS / name)
         if report is None:
-            raise SystemExit(f"{name} is not measured yet: python tools/pretrained.py ship {name}")
+            raise SystemExit(f"{name} is not measured yet: python tools/pretrained.py measure {name}")
 
         lines.append([
             name,
             f"{size_in_bytes(SHIPPED_MODELS / name) / 1e6:.1f}",
             f"{sum(summary['parameters'].values()):,}",
             f"{report.n:,}",
-            *(by_both(report, figure).replace("|", "\\|") for figure in SHOWN),
+            *(by_all(report, figure).replace("|", "\\|") for figure in SHOWN),
             f"{summary['seconds'] / 60:.0f} min, {summary['sessions'][-1]['threads']} thread(s)",
             f"`{summary['command']}`",
         ])  # fmt: skip
@@ -150,7 +161,8 @@ def table() -> None:
 INTRODUCTION = """# The models that come with the package
 
 Written by `python tools/pretrained.py table`. Figures are of the weights as they ship, in half
-precision, by two judges (plain \\| residual): `genlab evaluate NAME` measures them again. {total:.1f} MB
+precision, by three judges (plain \\| residual \\| contrastive, without classes): `genlab evaluate NAME`
+measures them again. In the last two figures no judge has a say: they are of the pixels alone. {total:.1f} MB
 in all. Minutes are those of a clock, beside another training on the same two cores and pauses included.
 The pictures beside this file hold ten images of every class, not chosen, and on their right ten real test
 images.

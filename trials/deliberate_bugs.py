@@ -170,6 +170,35 @@ BUGS = [
         ".values[:, k - 1]",
         "evaluation/metrics/test_precision_recall.py",
     ),
+    Bug(
+        "the power spectrum has the frequencies of half an image",
+        "evaluation/metrics/appearance.py",
+        "torch.fft.rfftfreq(size) * size",
+        "torch.fft.rfftfreq(size) * size / 2",
+        "evaluation/metrics/test_appearance.py",
+    ),
+    Bug(
+        "the pixels of a generator are told apart by fractions of a grey level",
+        "evaluation/measure.py",
+        "    images = to_bytes(images)\n    for kind",
+        "    for kind",
+        "evaluation/test_measure.py",
+    ),
+    # Judges
+    Bug(
+        "an image is shifted by the same in both directions",
+        "evaluation/judges/training.py",
+        "right + torch.arange(width)",
+        "down + torch.arange(width)",
+        "evaluation/judges/test_training.py",
+    ),
+    Bug(
+        "the embeddings are not of length 1",
+        "evaluation/judges/training.py",
+        "return F.normalize(judge(images), dim=1) @",
+        "return judge(images) @",
+        "evaluation/judges/test_training.py",
+    ),
     # Checkpoint
     Bug(
         "the average starts anew when a run is resumed",
@@ -262,15 +291,22 @@ SLIPS = [
     Bug(
         "a judge is shown images on the CPU",
         "evaluation/judges/features.py",
-        "to_signed(batch.to(device))",
-        "to_signed(batch)",
+        "to_signed(to_bytes(batch).to(device))",
+        "to_signed(to_bytes(batch))",
+        "accelerator",
+    ),
+    Bug(
+        "a judge that knows no classes is shown one view on the CPU",
+        "evaluation/judges/training.py",
+        "erased(view, generator).to(device), again.to(device))\n        optimiser",
+        "erased(view, generator).to(device), again)\n        optimiser",
         "accelerator",
     ),
     Bug(
         "a judge is trained with labels on the CPU",
         "evaluation/judges/training.py",
-        "labels.to(device), label_smoothing",
-        "labels, label_smoothing",
+        "class_loss(judge, view.to(device), labels.to(device))",
+        "class_loss(judge, view.to(device), labels)",
         "accelerator",
     ),
     Bug(

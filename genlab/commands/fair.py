@@ -192,7 +192,7 @@ def _refuse_other_settings(run: Path, config: Config) -> None:
 
 
 def _judges_known(train: Dataset) -> dict[str, object]:
-    """The judges' part of ``bench.json``, if both judges are there and none has to be trained first."""
+    """The judges' part of ``bench.json``, if all judges are there and none has to be trained first."""
     found = {kind: find_card(train, kind) for kind in JUDGES}
     cards = {kind: place[1].sha256 for kind, place in found.items() if place is not None}
     return {"judges": cards} if len(cards) == len(JUDGES) else {}

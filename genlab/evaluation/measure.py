@@ -246,7 +246,7 @@ def report_on(
 def _figures(images: Tensor, reference: Reference, labels: Tensor | None, *, of: str) -> dict[Key, Metric]:
     """All that ``measure`` yields, behind a progress bar."""
     of_classes = 2 + (labels is not None)
-    total = 11  # of one judge alone, or of none
+    total = 7  # of one judge alone, or of none
     for judge in reference.judges.values():
         total += 7 + (reference.n >= ENOUGH) + of_classes * judge.names_classes
     figures = []

@@ -21,6 +21,7 @@ from genlab.evaluation.corruptions import (
     memorise,
     wobble,
 )
+from genlab.evaluation.metrics.appearance import edge_strength, fine_power, ratio_of_means
 from genlab.evaluation.metrics.classes import (
     class_shares,
     classes_drawn,
@@ -31,7 +32,7 @@ from genlab.evaluation.metrics.frechet import frechet_distance, frechet_without_
 from genlab.evaluation.metrics.kernel import kernel_distance
 from genlab.evaluation.metrics.memorisation import memorisation, nearest
 from genlab.evaluation.metrics.precision_recall import manifold
-from genlab.evaluation.metrics.two_sample import two_sample_test
+from genlab.evaluation.metrics.two_sample import pixel_two_sample_test, two_sample_test
 from genlab.evaluation.report import Metric, by_key
 from genlab.gan.ring import draw_ring, modes_covered
 from genlab.widgets import NoiseExplorer, RealOrGenerated, Thermometer
@@ -65,6 +66,16 @@ IMAGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 def test_a_metric_of_features_on_the_device_is_that_on_the_cpu(name: str) -> None:
     a, b = torch.randn(60, 8, generator=seeded()), torch.randn(50, 8, generator=seeded()) + 0.3
     assert FEATURES[name](a.to("pretended"), b.to("pretended")) == FEATURES[name](a, b)
+
+
+def test_figures_of_pixels_on_the_device_are_those_on_the_cpu() -> None:
+    real, other = torch.randint(256, (2, 50, 1, 28, 28), generator=seeded(), dtype=torch.uint8)
+    there = real.to("pretended"), other.to("pretended")
+    assert pixel_two_sample_test(*there) == pixel_two_sample_test(real, other)
+    for measured in (edge_strength, fine_power):
+        here, device = (measured(images / 255) for images in (real, there[0]))
+        torch.testing.assert_close(device, here)
+        assert ratio_of_means(device, here).value == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -15,6 +15,7 @@ from genlab.errors import GenlabError
 from genlab.evaluation.judges.files import judges_for
 from genlab.evaluation.judges.networks import Judge
 from genlab.evaluation.measure import make_yardstick
+from genlab.evaluation.metrics import two_sample
 from genlab.family import device_of
 from genlab.widgets import Comparison, Interpolation, LatentExplorer, WalkExplorer
 from tests.accelerator.test_families import SETTINGS
@@ -66,6 +67,8 @@ def test_a_verb_computes_where_it_is_told_to(verb: str, run: Path, monkeypatch: 
         return forward(layer, x)
 
     monkeypatch.setattr(torch.nn.Linear, "forward", spy)
+    chance = two_sample.TwoSample(0.5, 0.1, 0.5)  # a small network that is trained on the CPU everywhere
+    monkeypatch.setattr("genlab.evaluation.metrics.pixel_two_sample_test", lambda *_: chance)
     for asked, expected in (("cpu", "cpu"), ("pretended", "pretended"), (None, "pretended")):
         seen.clear()
         answer = VERBS[verb](run, asked)

@@ -1,6 +1,7 @@
 """Finished runs side by side: one row per model, seeds joined, and what is not fit is a row that says so."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,12 +26,13 @@ from genlab.commands.train import fit
 from genlab.data import load_dataset
 from genlab.errors import GenlabError
 from genlab.evaluation.curves import Point
-from genlab.evaluation.judges.networks import JUDGES
 from genlab.evaluation.measure import Yardstick
+from genlab.evaluation.report import KNOWN_METRICS
+from genlab.evaluation.table import PIXELS, SHORT
 from genlab.runs.folder import SUMMARY
 from genlab.zoo import load_config
+from tests.evaluation.conftest import KINDS, NAMING
 
-KINDS = list(JUDGES)
 DIFFUSION = {"model.network.hidden_dim": 8, "model.num_train_timesteps": 50, "model.num_inference_steps": 2}
 
 
@@ -98,7 +100,8 @@ def test_files(comparison: ModelComparison, tmp_path: Path) -> None:
     text = (out / "comparison.md").read_text("utf-8")
     assert text == as_markdown(comparison)
     assert text.startswith("# digits: 100 images of each model against 100 real ones\n")
-    titles = [*(f"Quality, by the {kind} judge" for kind in KINDS), "Order, best first", "Cost"]
+    of_judges = [f"Quality, by the {kind} judge" for kind in KINDS]
+    titles = [*of_judges, "Pixels, by no judge", "Order, best first", "Cost"]
     assert {f"## {title}" for title in titles} <= set(text.split("\n"))
     for table in text.split("\n\n"):
         if table.startswith("|"):
@@ -117,14 +120,16 @@ def test_the_terminal_gets_a_narrow_table_per_judge_and_the_order(comparison: Mo
         assert max(map(len, table)) <= 90
     [order] = [part for part in parts if part.startswith("Order, best first\n")]
     assert set(order.split("\n")[1:]) <= {line[2:] for line in as_markdown(comparison).split("\n")}
-    assert len(order.split("\n")) == 5
+    assert len(order.split("\n")) == 1 + len([*SHORT, *PIXELS])
+    [pixels] = [part.split("\n") for part in parts if part.startswith("Pixels, by no judge\n")]
+    assert re.split("  +", pixels[1])[1:] == [KNOWN_METRICS[name].title for name in PIXELS]
 
 
 def test_what_a_reader_should_know_besides(comparison: ModelComparison) -> None:
     for text in (as_markdown(comparison), comparison_text(comparison)):
         assert "Trained once: walk. Where they stand" in text
-        for kind in KINDS:  # their features are random projections
-            assert f"Warning: the {kind} judge is right on " in text
+        for kind in KINDS:  # their features are random projections; the third names no classes
+            assert (f"Warning: the {kind} judge is right on " in text) is (kind in NAMING)
     several = ModelComparison(comparison.yardstick, comparison.measured[:2])
     assert "Trained once" not in as_markdown(several) + comparison_text(several)
 
@@ -175,7 +180,7 @@ def test_images_that_nothing_can_be_computed_from_are_a_row(
     assert not row.reports
     assert [says in reason for reason in row.refused] == [True, True]
     text = as_markdown(comparison)
-    assert text.count("| vae | refused: ") == 4
+    assert text.count("| vae | refused: ") == len(KINDS) + 3  # pixels, honesty and cost
     assert "nothing to rank" in text
     assert as_json(comparison)["measured"][0]["report"] is None
 

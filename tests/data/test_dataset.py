@@ -1,10 +1,13 @@
 import hashlib
+import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from genlab.data import Dataset, to_signed, to_unit
+from genlab.data import Dataset, to_bytes, to_signed, to_unit
 from genlab.data.dataset import shared_images
 from genlab.errors import GenlabError
 
@@ -24,6 +27,20 @@ def test_to_signed_and_to_unit_agree_on_every_grey_level() -> None:
     assert torch.equal(grey, torch.arange(256, dtype=torch.uint8))  # all left alone
     torch.testing.assert_close(signed, torch.linspace(-1, 1, 256))
     assert to_unit(torch.tensor([-3.0, 3.0])).tolist() == [0, 1]  # what a model overshoots
+
+
+def test_to_bytes_is_the_nearest_grey_level_and_what_a_png_file_holds() -> None:
+    """Against Python's own arithmetic; half way between two levels either is as near."""
+    values = torch.linspace(-0.5, 1.5, 4001)
+    for value, grey in zip(values.double().tolist(), to_bytes(values).tolist(), strict=True):
+        assert abs(grey - min(max(value, 0), 1) * 255) <= 0.5 + 1e-4
+    grey = torch.arange(256, dtype=torch.uint8)
+    assert to_bytes(grey) is grey
+    for between in (-0.4, 0, 0.4):
+        assert torch.equal(to_bytes(to_unit(grey) + between / 255), grey)
+    buffer = io.BytesIO()
+    Image.fromarray(to_bytes(to_unit(grey.reshape(16, 16))).numpy()).save(buffer, "PNG")
+    assert np.asarray(Image.open(buffer)).flatten().tolist() == list(range(256))
 
 
 # --- Dataset and its batches ------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What the tests of evaluation share: judges that take no time, and real images as these see them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -11,7 +11,8 @@ from genlab.evaluation.judges.networks import FEATURES, JUDGES, Judge, Kind
 from genlab.evaluation.measure import Yardstick, make_yardstick
 from genlab.evaluation.reference import Reference
 
-KINDS: tuple[Kind, ...] = ("plain", "residual")
+KINDS: tuple[Kind, ...] = ("plain", "residual", "contrastive")
+NAMING: tuple[Kind, ...] = ("plain", "residual")  # those that name classes
 Digits = tuple[Dataset, Dataset]
 Judges = dict[Kind, Judge]
 
@@ -25,16 +26,21 @@ def normal(n: int, d: int, seed: int) -> torch.Tensor:
     return torch.randn(n, d, generator=seeded(seed), dtype=torch.float64)
 
 
-def glance(num_classes: int = 10) -> Judge:
+def glance(num_classes: int | None = 10) -> Judge:
     """A judge whose features are random projections: enough for every figure, and quick."""
     return Judge(nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, FEATURES)), num_classes)
 
 
+# By kind, from a number of classes, as ``networks.JUDGES``.
+GLANCES: dict[Kind, Callable[..., Judge]] = dict.fromkeys(NAMING, glance)
+GLANCES["contrastive"] = lambda _: glance(None)
+
+
 def glances(num_classes: int = 10) -> Judges:
-    """Two different ones, under the names of the real judges."""
+    """Three different ones, under the names of the real judges; the last knows no classes."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return {kind: glance(num_classes).eval() for kind in JUDGES}
+        return {kind: GLANCES[kind](num_classes).eval() for kind in JUDGES}
 
 
 def digits_yardstick() -> Yardstick:

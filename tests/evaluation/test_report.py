@@ -19,14 +19,19 @@ from genlab.evaluation.report import (
 from tests.evaluation.conftest import KINDS
 
 
-def both(name: str, a: float, b: float, error: float | None = 0.01) -> list[Metric]:
-    return [Metric(name, a, error, "plain"), Metric(name, b, error, "residual")]
+def all_three(name: str, a: float, b: float, c: float, error: float | None = 0.01) -> list[Metric]:
+    return [Metric(name, value, error, kind) for value, kind in zip((a, b, c), KINDS, strict=True)]
 
 
-FLOOR = by_key([*both("frechet", 2, 4), *both("precision", 0.9, 0.91), Metric("copied_pixels", 0.01, 0.001)])
+FLOOR = by_key([
+    *all_three("frechet", 2, 4, 5), *all_three("precision", 0.9, 0.91, 0.92),
+    Metric("copied_pixels", 0.01, 0.001),
+])  # fmt: skip
 MEASURED = [
-    *both("frechet", 3, 5, 0.5),
-    *both("precision", 0.8, 0.81),
+    *all_three("frechet", 3, 5, 10, 0.5),
+    *all_three("precision", 0.8, 0.81, 0.82),
+    Metric("histogram", 0.1, 0.01, "plain"),
+    Metric("histogram", 0.2, 0.01, "residual"),  # the third knows no classes
     Metric("copied_features", 0.02, None, "plain"),
     Metric("copied_pixels", 0.03, 0.002),
     Metric("parameters", 1234567),
@@ -57,11 +62,12 @@ def test_printed(figure: Metric, text: str) -> None:
 
 
 def test_the_ratio_is_the_distance_over_its_floor(report: Report) -> None:
-    assert list(report.figures.values())[:2] == [
+    assert list(report.figures.values())[:3] == [
         Metric("frechet_ratio", 1.5, 0.25, "plain"),
         Metric("frechet_ratio", 1.25, 0.125, "residual"),
+        Metric("frechet_ratio", 2, 0.1, "contrastive"),
     ]
-    unknown = with_ratio(by_key(both("frechet", 3, 5, None)), FLOOR)
+    unknown = with_ratio(by_key(all_three("frechet", 3, 5, 10, None)), FLOOR)
     assert unknown["frechet_ratio", "residual"].error is None
 
 
@@ -83,8 +89,8 @@ def test_text_has_a_straight_line_for_every_figure_and_the_notes(report: Report)
         for key, figure in report.figures.items():
             assert key[0] != name or printed(figure) in line
         real = [printed(report.floor[key]) for key in report.floor if key[0] == name]
-        assert " | ".join(real) in line
-    for title in ("plain judge", "residual judge", "real images", "best"):
+        assert f"  {' | '.join(text.split(' ± ')[0] for text in real)}  " in line
+    for title in (*(f"{kind} judge" for kind in KINDS), "real images", "best"):
         start = columns.index(title)
         assert {line[start - 2 : start] for line in lines} <= {"  ", ""}
 

@@ -12,6 +12,7 @@ from genlab.evaluation.report import KNOWN_METRICS, Metric, Report, by_key
 from genlab.evaluation.table import (
     COST,
     HONESTY,
+    PIXELS,
     QUALITY,
     UNDECIDED,
     Row,
@@ -24,9 +25,9 @@ from genlab.evaluation.table import (
     unbeaten,
     verdict,
 )
-from tests.evaluation.conftest import KINDS
+from tests.evaluation.conftest import KINDS, NAMING
 
-ALL = [*QUALITY, *HONESTY, *COST]
+ALL = [*QUALITY, *HONESTY, *PIXELS, *COST]
 REFUSED = Row("refused", [], ["all constant"])
 
 
@@ -34,13 +35,15 @@ def row(
     name: str,
     plain: Sequence[float],
     residual: Sequence[float] | None = None,
+    contrastive: Sequence[float] | None = None,
     *,
     figure: str = "kernel",
     error: float | None = 0.01,
 ) -> Row:
-    """A model with one value per seed and judge; the same for both judges if one is left out."""
+    """A model with one value per seed and judge; those of the first for judges that are left out."""
     reports: list[Report] = []
-    for values in zip(plain, plain if residual is None else residual, strict=True):
+    others = (plain if values is None else values for values in (residual, contrastive))
+    for values in zip(plain, *others, strict=True):
         figures = by_key(Metric(figure, v, error, kind) for v, kind in zip(values, KINDS, strict=True))
         reports.append(Report(name, "digits", 100, len(reports), figures, {}))
     return Row(name, reports)
@@ -99,7 +102,17 @@ def test_of_precision_more_is_better() -> None:
             row("b", around(5), [2, 6, 4]),
             "within chance for the residual judge",
         ),
+        (
+            row("a", around(1), around(1), [1, 5, 3]),
+            row("b", around(5), around(5), [2, 6, 4]),
+            "within chance for the contrastive judge",
+        ),
         (row("a", around(1), around(5)), row("b", around(5), around(1)), "the judges disagree"),
+        (
+            row("a", around(1), around(1), around(5)),
+            row("b", around(5), around(5), around(1)),
+            "the judges disagree",
+        ),
         (row("a", [1], error=0.5), row("b", [2], error=0.5), "within chance for the plain judge"),
         (row("a", [1], error=None), row("b", [2], error=None), "known only from several seeds"),
         (row("a", [1, 1, 1]), row("b", around(2)), "all seeds of a gave one number"),
@@ -135,7 +148,7 @@ def test_every_order_that_is_stated_holds_for_its_pair_alone(seed: int) -> None:
     random = np.random.default_rng(seed)
     rows = []
     for name in "abcde":
-        means = random.normal(0, 1, 2) + random.normal(0, 2)
+        means = random.normal(0, 1, 3) + random.normal(0, 2)
         rows.append(row(name, *(random.normal(mean, 0.3, 2).tolist() for mean in means)))
     text = order(*rows)
     groups = [re.split(", | and ", part.split(" (")[0]) for part in text.split(", then ")]
@@ -165,7 +178,7 @@ def five(seed: int) -> list[Row]:
     random = np.random.default_rng(seed)
     rows = []
     for name in "abcde":
-        means = random.normal(0, 1, 2) + random.normal(0, 2)
+        means = random.normal(0, 1, 3) + random.normal(0, 2)
         rows.append(row(name, *(random.normal(mean, 0.3, 3).tolist() for mean in means)))
     return rows
 
@@ -214,13 +227,13 @@ def test_a_judge_that_does_not_have_the_figure_is_not_asked() -> None:
     rows = [of(name, [Metric("class_accuracy", v, 0.01, "plain")]) for name, v in (("a", 0.5), ("b", 0.9))]
     assert ranking(rows, "class_accuracy", KINDS) == "b, then a"
     both = of(
-        "c", [Metric("class_accuracy", v, 0.01, kind) for v, kind in zip((0.7, 0.1), KINDS, strict=True)]
+        "c", [Metric("class_accuracy", v, 0.01, kind) for v, kind in zip((0.7, 0.1), NAMING, strict=True)]
     )
     assert ranking([*rows, both], "class_accuracy", KINDS) == "b, then c, then a"
 
 
 def test_a_model_without_the_figure_is_left_out_and_without_a_judge_in_common_all_are() -> None:
-    plain, residual = (of(kind, [Metric("recall", 0.5, 0.01, kind)]) for kind in KINDS)
+    plain, residual = (of(kind, [Metric("recall", 0.5, 0.01, kind)]) for kind in NAMING)
     assert ranking([plain, row("a", [1]), row("b", [9])], "kernel", KINDS) == "a, then b"
     assert tied_groups([plain, residual], "recall", KINDS) == []
     assert ranking([plain, residual], "recall", KINDS) == "nothing to rank"

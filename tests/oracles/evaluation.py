@@ -1,4 +1,4 @@
-"""The figures of evaluation against torchmetrics, brute force and the case without a difference.
+"""The figures of evaluation against torchmetrics, scipy, brute force and the case without a difference.
 
     python -m tests.oracles.evaluation
 
@@ -9,7 +9,9 @@ figure: ours, the oracle's, the relative difference; then what each says where t
 from collections.abc import Iterator
 from statistics import fmean, stdev
 
+import numpy as np
 import torch
+from scipy.ndimage import laplace
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
@@ -19,10 +21,11 @@ from genlab.evaluation.corruptions import add_noise
 from genlab.evaluation.judges.features import look
 from genlab.evaluation.judges.files import find_judge
 from genlab.evaluation.judges.networks import FEATURES
+from genlab.evaluation.metrics.appearance import edge_strength, power_spectrum
 from genlab.evaluation.metrics.frechet import frechet_distance, frechet_without_bias
 from genlab.evaluation.metrics.kernel import kernel_distance
 from genlab.evaluation.metrics.precision_recall import manifold
-from genlab.evaluation.metrics.two_sample import two_sample_test
+from genlab.evaluation.metrics.two_sample import pixel_two_sample_test, two_sample_test
 
 REPEATS = 20
 
@@ -79,6 +82,27 @@ def comparisons(real: Tensor, generated: Tensor) -> Iterator[tuple[str, float, f
     yield from zip(names, mine, brute_force(real[:600], generated[:600], 5), strict=True)
 
 
+def of_pixels(images: Tensor) -> Iterator[tuple[str, float, float]]:
+    """The same of the figures of pixels, (N, 1, 28, 28) in [0, 1]: by scipy and numpy."""
+    pixels = images[:, 0].double().numpy()
+    edges = np.mean([np.abs(laplace(image)[1:-1, 1:-1]).mean() for image in pixels])
+    yield "edges", edge_strength(images).mean().item(), float(edges)
+    power = (np.abs(np.fft.fft2(pixels)) ** 2).mean(0)[:, :15]  # the right half mirrors the left
+    ring = np.hypot(*np.meshgrid(np.fft.fftfreq(28) * 28, np.arange(15), indexing="ij")).round()
+    spectrum = power_spectrum(images).mean(0)
+    for cycles in (1, 7, 14):
+        yield f"power at {cycles}", spectrum[cycles - 1].item(), float(power[ring == cycles].mean())
+
+
+def nothing_in_pixels(images: Tensor) -> list[float]:
+    """Accuracies of the test on pixels, of random halves of the same images, uint8."""
+    accuracies = []
+    for seed in range(REPEATS):
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+        accuracies.append(pixel_two_sample_test(*images[order].chunk(2), seed=seed).accuracy)
+    return accuracies
+
+
 def null_cases(features: Tensor) -> Iterator[tuple[str, list[float], str]]:
     """Name, what two random halves of the same features get, what they should."""
     halves = []
@@ -106,10 +130,11 @@ def main() -> None:
     noisy = look(found[0], add_noise(images, 0.3, torch.Generator().manual_seed(0))).features
     print(f"{train.name}: {half} real test images, {half} others with noise, features of the plain judge\n")
     print(f"{'figure':<12} {'ours':>16} {'oracle':>16} {'difference':>11}")
-    for name, ours, oracle in comparisons(real[:half], noisy):
+    for name, ours, oracle in (*comparisons(real[:half], noisy), *of_pixels(images)):
         print(f"{name:<12} {ours:>16.9g} {oracle:>16.9g} {abs(ours - oracle) / abs(oracle):>11.1e}")
     print(f"\nNothing to find: {REPEATS} times two random halves of {2 * half} real test images\n")
-    for name, values, expected in null_cases(real):
+    pixels = ("two-sample, pixels", nothing_in_pixels(test.images[:2000]), "0.5")
+    for name, values, expected in (*null_cases(real), pixels):
         error = stdev(values) / len(values) ** 0.5
         print(f"{name:<24} {fmean(values):>9.4f} ± {error:.4f}   should be {expected}")
 

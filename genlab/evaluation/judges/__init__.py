@@ -1,1 +1,1 @@
-"""The judges: classifiers whose features measure images."""
+"""The judges: small networks whose features measure images."""

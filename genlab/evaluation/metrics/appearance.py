@@ -16,7 +16,7 @@ SLICE = 1000  # images at a time: 16 MB of frequencies
 
 def edge_strength(images: Tensor) -> Tensor:
     """Mean absolute Laplacian of each image, (N, 1, H, W) to (N,): how sharply its pixels change."""
-    return F.conv2d(images, LAPLACIAN.to(images)).abs().mean((1, 2, 3))
+    return F.conv2d(images.cpu(), LAPLACIAN.to(images.dtype)).abs().mean((1, 2, 3))
 
 
 def power_spectrum(images: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def power_spectrum(images: Tensor) -> Tensor:
     down, right = torch.fft.fftfreq(size) * size, torch.fft.rfftfreq(size) * size
     ring = torch.hypot(down[:, None], right).round().long().flatten()
     parts = []
-    for part in images.split(SLICE):
+    for part in images.cpu().split(SLICE):
         power = torch.fft.rfft2(part[:, 0]).abs().square().flatten(1)
         sums = torch.zeros(len(part), int(ring.max()) + 1).index_add_(1, ring, power)
         parts.append(sums / torch.bincount(ring))

@@ -1,6 +1,6 @@
 """The Fréchet distance between two clouds of features (Dowson and Landau 1982; Heusel et al. 2017).
 
-With the features of an Inception network this is the FID. With those of our own classifier it is
+With the features of an Inception network this is the FID. With those of our own judges it is
 not, and is not called so: the two numbers cannot be compared.
 
 The estimate from N images is too large, by about a constant over N: a covariance from few images is

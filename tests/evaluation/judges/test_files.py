@@ -29,11 +29,11 @@ from genlab.evaluation.judges.files import (
     train_new,
 )
 from genlab.evaluation.judges.networks import JUDGES, Judge, Kind
-from genlab.evaluation.metrics import conditional_accuracy
-from tests.evaluation.conftest import KINDS, glance
+from genlab.evaluation.judges.training import held_out_accuracy
+from tests.evaluation.conftest import GLANCES, KINDS, NAMING
 
 CARDS = read_cards(SHIPPED)
-AT_LEAST = {"mnist": 0.994, "fashion_mnist": 0.92}
+AT_LEAST = {"mnist": 0.994, "fashion_mnist": 0.92}  # of the class
 REMEDY = "delete the folder; genlab judge trains its judges again"
 
 
@@ -42,7 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing is shipped, judges are kept below an empty folder, and three steps are all of training."""
     monkeypatch.setattr("genlab.evaluation.judges.files.SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr("genlab.evaluation.judges.files.project_dir", lambda: tmp_path)
-    monkeypatch.setattr("genlab.evaluation.judges.files.default_steps", lambda _: 3)
+    monkeypatch.setattr("genlab.evaluation.judges.files.default_steps", lambda *_: 3)
     return tmp_path / "data" / "judges"
 
 
@@ -50,7 +50,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judges that are made in no time."""
     for kind in KINDS:
-        monkeypatch.setitem(JUDGES, kind, glance)
+        monkeypatch.setitem(JUDGES, kind, GLANCES[kind])
 
 
 def make(dataset: Dataset, kind: Kind = "plain", folder: Path | None = None, seed: int = 0) -> JudgeCard:
@@ -81,8 +81,10 @@ def test_trained_and_kept_the_first_time_and_found_the_second(home: Path, datase
     first = judges_for(dataset, dataset, say=lines.append)
     second = judges_for(dataset, dataset, say=lines.append)
     cards = {card.kind: card for card in read_cards(home)}
-    assert tuple(first) == tuple(second) == KINDS == tuple(cards)
-    assert lines[0].startswith("No plain and no residual judge of digits yet: training now, 3 steps each")
+    assert tuple(first) == tuple(second) == KINDS
+    assert cards.keys() == set(KINDS)
+    missing = "No plain and no residual and no contrastive judge of digits yet"
+    assert lines[0].startswith(f"{missing}: training now, 9 steps in all, kept in ")
     assert str(home) in lines[0]
     told = [line for line in lines[1:] if not line.startswith("Warning: ")]
     for line, kind in zip(told, [*KINDS, *KINDS], strict=True):
@@ -92,7 +94,7 @@ def test_trained_and_kept_the_first_time_and_found_the_second(home: Path, datase
         assert same(judge, second[kind], dataset.images)
         assert not second[kind].training
         assert (cards[kind].steps, cards[kind].dataset, cards[kind].num_classes) == (3, "digits", 12)
-    assert cards["plain"].seed != cards["residual"].seed
+    assert len({card.seed for card in cards.values()}) == len(KINDS)
 
 
 @pytest.mark.usefixtures("quick")
@@ -100,24 +102,22 @@ def test_trained_and_kept_the_first_time_and_found_the_second(home: Path, datase
 def test_a_judge_that_guesses_is_used_with_a_warning(
     steps: int | None, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rights = iter([0.1, 0.975])
-    monkeypatch.setattr("genlab.evaluation.judges.files.conditional_accuracy", lambda *_: next(rights))
+    rights = iter([0.1, 0.975, 0.975])
+    monkeypatch.setattr("genlab.evaluation.judges.files.held_out_accuracy", lambda *_: next(rights))
     for _ in range(1 if steps else 2):  # trained, then found: its card is believed
         lines = list[str]()
         judges_for(dataset, dataset, steps=steps, say=lines.append)
         [warning] = [line for line in lines if line.startswith("Warning: ")]
         assert "the plain judge is right on 10% of 40 test images" in warning
-        assert "the most frequent class is on 10%" in warning
+        assert "a guess without looking is on 10%" in warning
 
 
-@pytest.mark.parametrize("counts", [[5] * 10, [9, 1], [90, 10], [1, 1], [5]])
-def test_who_is_not_clearly_better_than_guessing_is_doubted_by_a_binomial_test(counts: list[int]) -> None:
-    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    n, guess = len(labels), max(counts) / sum(counts)
-    assert doubt_about("plain", guess, labels) is not None
+@pytest.mark.parametrize(("n", "guess"), [(50, 0.1), (10, 0.9), (100, 0.9), (2, 0.5), (5, 1), (300, 1 / 128)])
+def test_who_is_not_clearly_better_than_guessing_is_doubted_by_a_binomial_test(n: int, guess: float) -> None:
+    assert doubt_about("plain", guess, n, guess) is not None
     for right in range(n + 1):
         p = binomtest(right, n, guess + (1 - guess) / 10, alternative="greater").pvalue
-        assert (doubt_about("plain", right / n, labels) is None) is bool(p <= 0.025)
+        assert (doubt_about("plain", right / n, n, guess) is None) is bool(p <= 0.025)
 
 
 def test_a_quick_look_keeps_nothing_and_takes_what_is_kept(home: Path, dataset: Dataset) -> None:
@@ -132,17 +132,18 @@ def test_a_quick_look_keeps_nothing_and_takes_what_is_kept(home: Path, dataset: 
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_seed_decides_weights_too_and_the_global_generator_nothing(dataset: Dataset) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_seed_decides_weights_too_and_the_global_generator_nothing(kind: Kind, dataset: Dataset) -> None:
     made = []
     for seed in (5, 5, 6):
         torch.rand(1)  # another state each time
         before = torch.random.get_rng_state()
-        made.append(train_new("plain", dataset, dataset, steps=2, seed=seed))
+        made.append(train_new(kind, dataset, dataset, steps=2, seed=seed))
         assert torch.equal(torch.random.get_rng_state(), before)
     (one, right), (two, _), (other, _) = made
     assert same(one, two, dataset.images)
     assert not same(one, other, dataset.images)
-    assert right == conditional_accuracy(look(one, dataset.images).answers, dataset.labels)
+    assert right == held_out_accuracy(one, dataset)
 
 
 @pytest.mark.usefixtures("quick")
@@ -222,15 +223,18 @@ def test_a_folder_is_refused_before_any_training(
 def test_the_index_lists_every_file_and_no_other() -> None:
     assert CARDS
     assert {path.name for path in SHIPPED.glob("*.safetensors")} == {card.file for card in CARDS}
-    assert len({(card.fingerprint, card.kind) for card in CARDS}) == len(CARDS)
+    fingerprints = {card.dataset: card.fingerprint for card in CARDS}
+    expected = {(name, fingerprint, kind) for name, fingerprint in fingerprints.items() for kind in KINDS}
+    assert sorted((card.dataset, card.fingerprint, card.kind) for card in CARDS) == sorted(expected)
+    assert fingerprints.keys() == {"mnist", "fashion_mnist", "digits"}
 
 
 @pytest.mark.parametrize("card", CARDS, ids=[card.file for card in CARDS])
 def test_a_shipped_judge_is_as_good_as_its_card_says(card: JudgeCard, request: pytest.FixtureRequest) -> None:
     judge = read_judge(SHIPPED, card)
-    assert card.accuracy >= AT_LEAST.get(card.dataset, 0.9)
+    assert card.accuracy >= (AT_LEAST.get(card.dataset, 0.9) if card.kind in NAMING else 0.8)
     root = None if card.dataset == "digits" else request.getfixturevalue("real_data")
     train, test = (load_dataset(card.dataset, split, root) for split in ("train", "test"))
     assert train.fingerprint == card.fingerprint
-    right = conditional_accuracy(look(judge, test.images).answers, test.labels)
+    right = held_out_accuracy(judge, test)
     assert right == pytest.approx(card.accuracy, abs=2.5 / len(test))  # other processors round otherwise
