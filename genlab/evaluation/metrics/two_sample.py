@@ -27,7 +27,7 @@ from genlab.evaluation.metrics.inputs import checked_features, drawn
 
 LEAST = 40  # images of each kind: for two halves with some to stop early by
 MOST_FEATURES, MOST_PIXELS = 5000, 10_000  # of each kind: for a few seconds
-BATCH = 100
+BATCHES = (10, 100)  # images per step: a twentieth of them, but no fewer and no more
 STEPS, EPOCHS = 400, (8, 40)  # of training: so many steps, but no fewer and no more epochs
 
 
@@ -107,11 +107,12 @@ def _pixel_network() -> nn.Sequential:
 def _train(network: nn.Module, images: Tensor, truth: Tensor, generator: Generator) -> None:
     """Train by cross-entropy, in place; ends in eval mode."""
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01, fused=True)
-    each_epoch = ceil(len(images) / BATCH)
+    batch = min(max(len(images) // 20, BATCHES[0]), BATCHES[1])
+    each_epoch = ceil(len(images) / batch)
     epochs = min(max(ceil(STEPS / each_epoch), EPOCHS[0]), EPOCHS[1])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=epochs * each_epoch)
     for _ in range(epochs):
-        for rows in torch.randperm(len(images), generator=generator).split(BATCH):
+        for rows in torch.randperm(len(images), generator=generator).split(batch):
             logits = network(to_signed(images[rows]))[:, 0]
             loss = F.binary_cross_entropy_with_logits(logits, truth[rows].float())
             optimiser.zero_grad()
