@@ -29,7 +29,8 @@ NOTICED: list[tuple[str, list[Key]]] = [
     *(("blur", [key]) for key in (*FRECHET, PIXELS, SHARPNESS)),
     *(("haze", [key]) for key in (*FRECHET, PIXELS)),
     ("haze", [SHARPNESS, FINE_DETAIL]),
-    *(("lost classes", [key]) for key in (*FRECHET, *HISTOGRAM)),
+    *(("lost classes", [("frechet_ratio", kind)]) for kind in NAMING),  # the third knows no classes
+    *(("lost classes", [key]) for key in HISTOGRAM),
     *(("memorised", [key]) for key in COPIED),
 ]  # fmt: skip
 
