@@ -7,6 +7,6 @@ Here is what a notebook asks the judges; all else is read from the file that mak
 from genlab.evaluation.judges.features import look
 from genlab.evaluation.judges.files import judges_for
 from genlab.evaluation.judges.networks import plain_judge
-from genlab.evaluation.judges.training import moved, shifted, train_judge
+from genlab.evaluation.judges.training import moved, shifted
 
-__all__ = ["judges_for", "look", "moved", "plain_judge", "shifted", "train_judge"]
+__all__ = ["judges_for", "look", "moved", "plain_judge", "shifted"]
