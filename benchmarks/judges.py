@@ -215,7 +215,7 @@ def sensitivity(
     train, test = both_splits(dataset)
     judges = judges_of_before(train) if before else judges_of_today(train, test)
     curves = curves_of(make_yardstick(train, test, n, judges=judges))
-    keys = list(next(iter(curves.values()))[0.0])
+    keys = [key for key in curves["blur"][0.0] if key in curves["blur"][DISEASES["blur"].levels[0]]]
     titles = [f"{name}, {DISEASES[name].unit}" for name in curves]
     lines = [
         f"{train.name}, {n:,} images per set, judges of {'before' if before else 'today'}. A figure notices "

@@ -31,6 +31,8 @@ def healthy(yardstick: Yardstick) -> Healthy:
 def curves_of(yardstick: Yardstick, levels: Mapping[str, Sequence[float]] | None = None) -> Curves:
     """All figures of spoilt test images, by disease and level, behind a progress bar; level 0 is the floor.
 
+    Class accuracy is not among them: a copy that takes an image's place has another class.
+
     Args:
         yardstick: with the judges that are asked.
         levels: by disease; those of ``corruptions.DISEASES`` if left out.
@@ -43,7 +45,7 @@ def curves_of(yardstick: Yardstick, levels: Mapping[str, Sequence[float]] | None
             curves[name] = {0.0: yardstick.floor}
             for level in tried:
                 images = spoilt(patients, name, level)
-                figures = by_key(measure(images, yardstick.reference, patients.labels))
+                figures = by_key(measure(images, yardstick.reference))
                 curves[name][level] = with_ratio(figures, yardstick.floor)
                 progress.update()
     return curves
