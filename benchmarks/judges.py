@@ -278,7 +278,8 @@ def lessons(
     """The plain judge taught in several ways: how far the VAE and the GAN are, and blurred real images."""
     train, test = both_splits(dataset)
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:n]
-    real, sick = train.images[chosen], to_bytes(blur(to_unit(test.images[:n]), 0.5))
+    held_out = test.images[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:n]]
+    real, sick = train.images[chosen], to_bytes(blur(to_unit(held_out), 0.5))
     sets = {name: images_of(f"{name}-{dataset}", asked(train, 10_000))[:n] for name in ("vae", "gan")}
     sets["blur 0.5"] = sick
     lines = [
@@ -292,10 +293,12 @@ def lessons(
                 continue
             judge = new_judge_of_before("plain", train.num_classes)
             if depths == "two depths":
-                judge = plain_judge(train.num_classes)
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(SEEDS["plain"])
+                    judge = plain_judge(train.num_classes)
             teach(judge, train, steps, f"{depths}, {soft}, {move.__name__}", move=move, label_smoothing=soft)
             seen = look(judge, real).features
-            floor = frechet_distance(look(judge, test.images[:n]).features, seen)
+            floor = frechet_distance(look(judge, held_out).features, seen)
             ratios = [frechet_distance(look(judge, each).features, seen) / floor for each in sets.values()]
             way = "interpolation" if move is moved else "whole pixels"
             cells = [depths, "softened" if soft else "as they are", way, *(f"{r:.1f}" for r in ratios)]

@@ -348,7 +348,9 @@ def compare(
 def judge(
     dataset: DataArgument,
     kind: Annotated[str | None, typer.Option(help="plain, residual or contrastive; all if left out.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Of training; 6 passes if left out.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of training; 6 passes over the images, or 4, if left out.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Each kind has its own if left out.")
     ] = None,
@@ -359,7 +361,7 @@ def judge(
     """Train the judges that evaluate looks through, for data that none come with the package for."""
     from genlab.commands.evaluate import load_both
     from genlab.errors import did_you_mean
-    from genlab.evaluation.judges.files import doubt_about, make_judge
+    from genlab.evaluation.judges.files import SHIPPED, doubt_about, find_card, make_judge
     from genlab.evaluation.judges.networks import JUDGES
     from genlab.evaluation.judges.training import best_guess
 
@@ -367,6 +369,10 @@ def judge(
         raise GenlabError(f"unknown kind of judge {kind!r}: {did_you_mean(kind, JUDGES)}")
     train, test = load_both(dataset, data_root)
     for each in [each for each in JUDGES if kind in (None, each)]:
+        if out is None and (known := find_card(train, each)) is not None and known[0] == SHIPPED:
+            typer.echo(
+                f"A {each} judge of {train.name} comes with genlab, and evaluate goes on using that one."
+            )
         trained, card = make_judge(each, train, test, folder=out, steps=steps, seed=seed, device=device)
         typer.echo(f"{card.file}: right on {card.accuracy:.2%} of the {len(test):,} test images")
         if (doubt := doubt_about(each, card.accuracy, len(test), best_guess(trained, test))) is not None:

@@ -45,6 +45,7 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
             f"labels should be one for each of {len(images):,} images, got {tuple(labels.shape)}"
         )
     images = to_bytes(images)
+    check_measurable(images)  # a picture of less than half a grey level is black on a disk
     for kind, judge in reference.judges.items():
         seen = look(judge, images)
         yield from _distances(seen, reference, kind)

@@ -59,7 +59,8 @@ def spoilt(patients: Healthy, disease: str, level: float) -> Tensor:
 def alarm(figure: Metric, floor: Metric) -> float:
     """By how many of its errors a figure is worse than that of healthy images; below 0 where it is better.
 
-    The error is that of a difference: of the choice of the one images and of the other. A figure that is
+    The error is that of a difference between two choices of images, as a model and real images are; where the
+    same images are compared, spoilt and healthy, it is larger than it need be. A figure that is
     best as for real images is worse to either side.
     """
     worse = figure.value - floor.value

@@ -88,7 +88,8 @@ class Thermometer(Panel):
         _check(curves)
         first = next(iter(curves))
         keys = default_keys(curves[first][0.0]) if keys is None else keys
-        self.curves, self.shown = curves, [key for key in keys if key in curves[first][0.0]]
+        self.curves = curves
+        self.shown = [key for key in keys if all(key in curve[0.0] for curve in curves.values())]
         if not self.shown:
             raise GenlabError("Thermometer shows none of these figures: the curves have others")
         self.patients = few_of_each_class(healthy, images)

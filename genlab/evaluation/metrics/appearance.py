@@ -1,7 +1,7 @@
 """Sharpness and fine detail: two plain figures of pixels, which no judge has a say in.
 
-A blurred image has weak edges, and little power at high spatial frequencies; a hazy or noisy one has too
-much of both. Each figure is the mean over generated images divided by that over real ones: 1 is right.
+A blurred image has weak edges, and little power at high spatial frequencies; a noisy one has too much of both.
+Each figure is the mean over generated images divided by that over real ones: 1 is right.
 """
 
 import torch
@@ -49,4 +49,4 @@ def ratio_of_means(a: Tensor, b: Tensor) -> Estimate:
         (x.mean().item(), (x.var() / len(x)).sqrt().item()) for x in (a, b)
     )
     ratio = mean_a / mean_b
-    return Estimate(ratio, ratio * ((error_a / mean_a) ** 2 + (error_b / mean_b) ** 2) ** 0.5)
+    return Estimate(ratio, (error_a**2 + (ratio * error_b) ** 2) ** 0.5 / mean_b)

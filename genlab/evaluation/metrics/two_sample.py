@@ -22,6 +22,7 @@ from sklearn.neural_network import MLPClassifier
 from torch import Generator, Tensor, nn
 
 from genlab.data import to_signed
+from genlab.errors import GenlabError
 from genlab.evaluation.judges.networks import convolution
 from genlab.evaluation.metrics.inputs import checked_features, drawn
 
@@ -85,7 +86,15 @@ def pixel_two_sample_test(real: Tensor, generated: Tensor, *, seed: int = 0) -> 
             used as there are of the fewer, at most 10,000. As bytes, which every picture on a disk is: a
             fraction of a grey level, which no viewer shows, would give a generator away.
         seed: as for ``two_sample_test``.
+
+    Raises:
+        GenlabError: fewer than 40 images of a kind, or images that are no bytes.
     """
+    if real.dtype != torch.uint8 or generated.dtype != torch.uint8:
+        raise GenlabError(
+            "the test on pixels compares bytes: genlab.data.to_bytes makes them of floats in [0, 1]"
+        )
+    checked_features(real.flatten(1), generated.flatten(1), LEAST)
     generator = _seeded(seed)
     learned, asked, truth = _halves(real.cpu(), generated.cpu(), MOST_PIXELS, generator)
     with torch.random.fork_rng(devices=[]):
