@@ -1,7 +1,7 @@
 """Sharpness and fine detail: two plain figures of pixels, which no judge has a say in.
 
-A blurred image has weak edges, and little power at high spatial frequencies; a noisy one has too much of both.
-Each figure is the mean over generated images divided by that over real ones: 1 is right.
+A blurred image has weak edges, and little power at high spatial frequencies; a noisy one has too much of
+both. Each figure is the mean over generated images divided by that over real ones: 1 is right.
 """
 
 import torch
