@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(not REAL_DATA, reason="GENLAB_DATA is not set: n
 N = 2000
 LEVELS = {"blur": [0.5], "haze": [4.0], "lost classes": [0.1], "memorised": [0.1]}
 FRECHET: list[Key] = [("frechet_ratio", kind) for kind in KINDS]
+BY_CLASS: list[Key] = [("frechet_ratio", kind) for kind in NAMING]
 HISTOGRAM: list[Key] = [("histogram", kind) for kind in NAMING]
 PIXELS: Key = ("two_sample_pixels", None)
 SHARPNESS: Key = ("sharpness", None)
@@ -29,8 +30,7 @@ NOTICED: list[tuple[str, list[Key]]] = [
     *(("blur", [key]) for key in (*FRECHET, PIXELS, SHARPNESS)),
     *(("haze", [key]) for key in (*FRECHET, PIXELS)),
     ("haze", [SHARPNESS, FINE_DETAIL]),
-    *(("lost classes", [("frechet_ratio", kind)]) for kind in NAMING),  # the third knows no classes
-    *(("lost classes", [key]) for key in HISTOGRAM),
+    *(("lost classes", [key]) for key in (*BY_CLASS, *HISTOGRAM)),  # the third judge knows no classes
     *(("memorised", [key]) for key in COPIED),
 ]  # fmt: skip
 
