@@ -176,9 +176,13 @@ def best_guess(judge: Judge, test: Dataset) -> float:
 
 
 def default_steps(dataset: Dataset, kind: Kind) -> int:
-    """Six passes over the images, four where each step takes two views; at least 400 steps, or 200."""
-    passes, least = (4, 200) if kind == "contrastive" else (6, 400)
-    return max(passes * (len(dataset) // BATCH), least)
+    """Six passes over the images; where these are few, as many steps as half of them, at most 400.
+
+    Two thirds of the passes, and half of the steps, where each takes two views.
+    """
+    few = min(len(dataset) // 2, 400)
+    passes, least = (4, few // 2) if kind == "contrastive" else (6, few)
+    return max(passes * (len(dataset) // BATCH), least, 1)
 
 
 def _endless(dataset: Dataset, generator: Generator) -> Iterator[tuple[Tensor, Tensor]]:

@@ -306,7 +306,9 @@ def test_the_average_has_forgotten_where_it_began(dataset: Dataset) -> None:
 def test_default_steps(kind: Kind, dataset: Dataset) -> None:
     """Passes over all images, or for few images at least so many looks: two a step without classes."""
     views, passes = (1, 6) if kind in NAMING else (2, 4)
-    assert views * default_steps(dataset, kind) == 400
+    for n, looks in ((2, 1), (300, 150), (1437, 400)):
+        few = replace(dataset, images=dataset.images[:1].expand(n, -1, -1, -1))
+        assert views * default_steps(few, kind) == max(looks, views)
     many = replace(dataset, images=dataset.images[:1].expand(60_000, -1, -1, -1))
     assert default_steps(many, kind) == passes * 468
 
