@@ -55,7 +55,7 @@ def test_the_plot_grows_above_the_bar_and_the_stop_button_saves(page: Page, arti
     page.keyboard.press("i")  # twice: JupyterLab's key for the stop button
     page.keyboard.press("i")
     page.get_by_text("Stopped; step").wait_for(timeout=MINUTES)
-    page.get_by_text("goes on from there").wait_for()
+    page.get_by_text("goes on from there").first.wait_for()
     kinds = outputs(page, 0).evaluate_all(
         "all => all.map(one => one.querySelector('img') ? 'picture' : 'text')"
     )
