@@ -180,8 +180,8 @@ BUGS = [
     Bug(
         "the pixels of a generator are told apart by fractions of a grey level",
         "evaluation/measure.py",
-        "    images = to_bytes(images)\n    for kind",
-        "    for kind",
+        "images = to_bytes(images)\n    check_measurable",
+        "check_measurable",
         "evaluation/test_measure.py",
     ),
     # Judges
@@ -305,8 +305,8 @@ SLIPS = [
     Bug(
         "a judge is trained with labels on the CPU",
         "evaluation/judges/training.py",
-        "class_loss(judge, view.to(device), labels.to(device))",
-        "class_loss(judge, view.to(device), labels)",
+        "F.cross_entropy(logits, labels.to(device),",
+        "F.cross_entropy(logits, labels,",
         "accelerator",
     ),
     Bug(
