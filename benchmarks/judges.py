@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genlab import plots
+from genlab.commands.evaluate import frequent_labels
 from genlab.commands.pretrained import load_pretrained
 from genlab.commands.sample import sample_in_batches
 from genlab.data import Dataset, load_dataset, to_bytes, to_unit
@@ -126,12 +127,6 @@ def images_of(name: str, labels: Tensor) -> Tensor:
     return torch.from_numpy(np.load(path))
 
 
-def asked(train: Dataset, n: int) -> Tensor:
-    """Classes as frequent as in the data: those that ``genlab evaluate`` asks for."""
-    rows = torch.randint(len(train), (n,), generator=torch.Generator().manual_seed(0))
-    return train.labels[rows]
-
-
 def finish(lines: list[str], out: Path | None) -> None:
     """Print, and write if there is a place to."""
     text = "\n".join(lines) + "\n"
@@ -151,7 +146,7 @@ def models(n: SizeOption = 10_000, out: OutOption = None) -> None:
         train, test = both_splits(dataset)
         today = make_yardstick(train, test, n, judges=judges_of_today(train, test))
         before = make_yardstick(train, test, n, judges=judges_of_before(train))
-        labels = asked(train, n)
+        labels = frequent_labels(train, n)
         rows: list[Row] = []
         for name in ("real test images", *(f"{family}-{dataset}" for family in FAMILIES)):
             real = name == "real test images"
@@ -280,7 +275,9 @@ def lessons(
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:n]
     held_out = test.images[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:n]]
     real, sick = train.images[chosen], to_bytes(blur(to_unit(held_out), 0.5))
-    sets = {name: images_of(f"{name}-{dataset}", asked(train, 10_000))[:n] for name in ("vae", "gan")}
+    sets = {
+        name: images_of(f"{name}-{dataset}", frequent_labels(train, 10_000))[:n] for name in ("vae", "gan")
+    }
     sets["blur 0.5"] = sick
     lines = [
         f"{dataset}: plain judges, {steps:,} steps each; Fréchet / floor, {n:,} images.",
@@ -314,7 +311,7 @@ def lessons(
 def blind(dataset: DatasetArgument, seed: Annotated[int, typer.Option(help="Shuffles.")] = 0) -> None:
     """Four sheets in random order, of three models and of real images; the key is in a file of its own."""
     train, test = both_splits(dataset)
-    labels = asked(train, 10_000)
+    labels = frequent_labels(train, 10_000)
     sheets = {f"{family}-{dataset}": images_of(f"{family}-{dataset}", labels) for family in FAMILIES}
     sheets["real"] = test.images
     names = list(sheets)

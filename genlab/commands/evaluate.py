@@ -140,9 +140,7 @@ def evaluate_family(
     reference = yardstick.reference
     labels = None
     if family.num_classes is not None:
-        generator = torch.Generator().manual_seed(seed)
-        rows = torch.randint(len(reference.train), (reference.n,), generator=generator)
-        labels = reference.train.labels[rows]
+        labels = frequent_labels(reference.train, reference.n, seed)
     started = perf_counter()
     images = sample_in_batches(family, reference.n, seed=seed, labels=labels)
     each = (perf_counter() - started) / reference.n
@@ -156,6 +154,12 @@ def evaluate_family(
             more.append(Metric("nats", bound.nats, bound.error))
     report = report_on(images, yardstick, name=name, seed=seed, labels=labels, more=more)
     return Evaluation(report, images, yardstick)
+
+
+def frequent_labels(train: Dataset, n: int, seed: int = 0) -> Tensor:
+    """Classes to ask for, as frequent as in the data: int64, (n,)."""
+    rows = torch.randint(len(train), (n,), generator=torch.Generator().manual_seed(seed))
+    return train.labels[rows]
 
 
 def open_out(out: Path | None) -> None:

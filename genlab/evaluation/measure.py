@@ -68,13 +68,11 @@ def measure(images: Tensor, reference: Reference, labels: Tensor | None = None) 
 
 def _pixels(images: Tensor, reference: Reference) -> Iterator[Metric]:
     """What no judge has a say in."""
-    real = reference.train.images[reference.chosen]
-    test = metrics.pixel_two_sample_test(real, images)
+    test = metrics.pixel_two_sample_test(reference.train.images[reference.chosen], images)
     yield Metric("two_sample_pixels", test.accuracy, test.standard_error)
-    edges = metrics.ratio_of_means(metrics.edge_strength(to_unit(images)), reference.edges)
-    yield Metric("sharpness", *edges)
-    details = metrics.ratio_of_means(metrics.fine_power(to_unit(images)), reference.details)
-    yield Metric("fine_detail", *details)
+    pixels = to_unit(images)
+    yield Metric("sharpness", *metrics.ratio_of_means(metrics.edge_strength(pixels), reference.edges))
+    yield Metric("fine_detail", *metrics.ratio_of_means(metrics.fine_power(pixels), reference.details))
 
 
 def _distances(seen: Seen, reference: Reference, kind: Kind) -> Iterator[Metric]:

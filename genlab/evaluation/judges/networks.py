@@ -19,7 +19,7 @@ Kind = Literal["plain", "residual", "contrastive"]
 
 
 class Judge(nn.Module):
-    """A network whose last hidden layer is the space in which images are compared.
+    """A network whose features are the space in which images are compared.
 
     Args:
         body: the layers from an image (N, 1, 28, 28) to its features (N, 64).
