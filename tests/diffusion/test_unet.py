@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genlab.diffusion.unet import ResidualBlock, SelfAttention, UNet, group_norm
+from genlab.diffusion.unet import GroupNorm, ResidualBlock, SelfAttention, UNet, attend
 from genlab.errors import GenlabError
 
 X = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -93,7 +93,7 @@ def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("channels", range(4, 260, 4))
 def test_groups_divide_the_channels_and_hold_at_least_four(channels: int) -> None:
-    norm = group_norm(channels)
+    norm = GroupNorm(channels)
     assert norm.num_channels == channels
     assert channels % norm.num_groups == 0
     assert norm.num_groups <= 8
@@ -148,3 +148,28 @@ def test_attention_is_its_equation() -> None:
     randomised(attention)
     x = torch.randn(2, 8, 2, 3)
     torch.testing.assert_close(attention(x), naive_attention(attention, x), atol=1e-4, rtol=1e-4)
+
+
+# --- half precision ---------------------------------------------------------------------------
+
+
+def test_half_a_grey_level_is_seen_in_bfloat16() -> None:
+    """Black with and without a little noise: as bfloat16 the two inputs would be one."""
+    network, t = awake(), torch.tensor([0])
+    black = torch.full((1, 1, 28, 28), -1.0)
+    noisy = black - 0.5 / 128
+    assert torch.equal((noisy + 1e-4).bfloat16(), black.bfloat16())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not torch.equal(network(noisy, t), network(black, t))
+        assert network(noisy, t).dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_is_torchs_own(dtype: torch.dtype) -> None:
+    q, k, v = torch.randn(3, 2, 4, 49, 16, generator=torch.Generator().manual_seed(0)).double().unbind(0)
+    expected = F.scaled_dot_product_attention(q, k, v)
+    found = attend(*(x.to(dtype) for x in (q, k, v)))
+    assert found.dtype == dtype
+    torch.testing.assert_close(
+        found.double(), expected, atol=1e-5 if dtype == torch.float32 else 0.02, rtol=0
+    )
