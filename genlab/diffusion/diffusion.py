@@ -15,7 +15,7 @@ from genlab.diffusion.guidance import drop_labels, guided
 from genlab.diffusion.loss import denoising_loss
 from genlab.diffusion.mlp import MLPDenoiser, NaiveDenoiser
 from genlab.diffusion.samplers import SAMPLERS, Denoiser, Pairs, SamplerStep, as_denoiser
-from genlab.diffusion.schedule import Spacing, make_schedule, timestep_pairs
+from genlab.diffusion.schedule import Spacing, karras_pairs, make_schedule, timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError, did_you_mean
 from genlab.family import Dial, Loss, device_of
@@ -154,6 +154,8 @@ class Diffusion:
         """The jumps of a whole walk: as the config says, or others."""
         steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
         spacing = self.config.timestep_spacing if spacing is None else spacing
+        if spacing == "karras":
+            return karras_pairs(self.schedule, steps)
         return timestep_pairs(self.config.num_train_timesteps, steps, spacing)
 
     def trajectory(

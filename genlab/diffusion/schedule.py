@@ -29,13 +29,14 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.errors import GenlabError, did_you_mean
 
 PredictionType = Literal["epsilon", "sample", "v_prediction", "flow_prediction"]
 ScheduleName = Literal["linear", "cosine", "sigmoid", "straight"]
-Spacing = Literal["trailing", "leading", "linspace"]
+Spacing = Literal["trailing", "leading", "linspace", "karras"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,21 +194,60 @@ def timestep_pairs(
         spacing: as in table 2 of Lin et al. 2023 (arXiv:2305.08891). ``trailing`` and ``linspace`` start
             at T - 1, the noisiest time of training; ``linspace`` also visits 0, which spends a
             step on almost nothing. ``leading`` leaves the noisiest levels out: it is the habit of early
-            libraries, and hands the network an input that is noisier than it is told.
+            libraries, and hands the network an input that is noisier than it is told. ``karras`` is not
+            even in time: see ``karras_pairs``.
 
     Raises:
         GenlabError: fewer than 1 or more than T steps, a spacing that there is not.
     """
     total, n = num_train_timesteps, num_inference_steps
-    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= total:
-        raise GenlabError(f"num_inference_steps should be in 1..{total}, got {n}")
+    _check_steps(n, total)
     if spacing == "trailing":
         times = np.rint(total * np.arange(n, 0, -1) / n) - 1
     elif spacing == "leading":
         times = np.arange(n - 1, -1, -1) * (total // n)
     elif spacing == "linspace":
         times = np.rint(np.linspace(total - 1, 0, n))
+    elif spacing == "karras":
+        raise GenlabError("the spacing karras follows the noise: use karras_pairs, which takes the schedule")
     else:
         raise GenlabError(f"unknown spacing {spacing!r}: {did_you_mean(spacing, get_args(Spacing))}")
+    return _jumps(times)
+
+
+MOST_NOISE = 80.0  # for each part of the image: sigma_max of Karras et al. 2022, table 1
+RHO = 7
+
+
+def karras_pairs(schedule: NoiseSchedule, num_inference_steps: int) -> list[tuple[int, int]]:
+    """The jumps from T - 1 to 0 and to the finished image, shorter the less noise is left.
+
+    The noise for each part of the image, sigma / alpha, is even in its seventh root (Karras et al. 2022,
+    arXiv:2206.00364, equation 5): what goes wrong near the end, no later step mends.
+
+    Args:
+        schedule: of T times.
+        num_inference_steps: N, how many jumps, 1..T.
+
+    Raises:
+        GenlabError: fewer than 1 or more than T steps.
+    """
+    n = num_inference_steps
+    _check_steps(n, schedule.num_train_timesteps)
+    noise = (schedule.sigma / schedule.alpha).clamp(max=MOST_NOISE).numpy()
+    wanted = np.linspace(noise[-1] ** (1 / RHO), noise[0] ** (1 / RHO), n) ** RHO
+    times = np.rint(np.interp(np.log(wanted), np.log(noise), np.arange(len(noise))))
+    times[0] = len(noise) - 1
+    for i in range(1, n):  # each time once: few lie close together where the noise grows fast
+        times[i] = min(times[i], times[i - 1] - 1)
+    return _jumps(np.maximum(times, np.arange(n - 1, -1, -1)))
+
+
+def _check_steps(n: int, total: int) -> None:
+    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= total:
+        raise GenlabError(f"num_inference_steps should be in 1..{total}, got {n}")
+
+
+def _jumps(times: NDArray[np.float64]) -> list[tuple[int, int]]:
     timesteps = [int(t) for t in times]
     return list(zip(timesteps, [*timesteps[1:], -1], strict=True))

@@ -3,12 +3,12 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, EulerDiscreteScheduler
 
-from genlab.diffusion.schedule import Spacing, timestep_pairs
+from genlab.diffusion.schedule import ScheduleName, Spacing, karras_pairs, make_schedule, timestep_pairs
 from genlab.errors import GenlabError
 
-SPACINGS: list[Spacing] = list(get_args(Spacing))
+SPACINGS: list[Spacing] = [spacing for spacing in get_args(Spacing) if spacing != "karras"]
 STEP_COUNTS = [1, 2, 7, 10, 50, 61, 999, 1000]
 
 
@@ -72,3 +72,43 @@ def test_an_unknown_spacing_is_refused() -> None:
     wrong: Any = "trailng"
     with pytest.raises(GenlabError, match="spacing"):
         timestep_pairs(1000, 10, wrong)
+
+
+# --- Karras et al. 2022: even in the seventh root of the noise ---------------------------------
+
+
+@pytest.mark.parametrize("name", get_args(ScheduleName))
+def test_karras_visits_each_time_once_from_the_noise_to_the_image(name: ScheduleName) -> None:
+    many = [(1000, n) for n in [*range(1, 60), 250, 999, 1000]]
+    for total, n in many + [(few, n) for few in range(1, 30) for n in range(1, few + 1)]:
+        pairs = karras_pairs(make_schedule(name, total), n)
+        times = [t for t, _ in pairs]
+        assert len(pairs) == n
+        assert all(isinstance(t, int) and t in range(total) for t in times)
+        assert all(t > following for t, following in pairwise(times))
+        assert [t_prev for _, t_prev in pairs] == [*times[1:], -1]
+        assert times[0] == total - 1
+        assert times[-1] == 0 or n == 1
+
+
+@pytest.mark.parametrize("n", [5, 10, 18])
+def test_karras_noise_is_that_of_diffusers(n: int) -> None:
+    """Theirs lies between two whole times, ours at the nearest."""
+    schedule = make_schedule("linear", 1000)
+    noise = (schedule.sigma / schedule.alpha).clamp(max=80).numpy()
+    reference: Any = EulerDiscreteScheduler(1000)
+    theirs = reference._convert_to_karras(in_sigmas=noise[::-1], num_inference_steps=n)
+    ours = noise[[t for t, _ in karras_pairs(schedule, n)]]
+    nearest = [noise[np.abs(np.log(noise) - np.log(wanted)).argmin()] for wanted in theirs]
+    np.testing.assert_allclose(ours, nearest, rtol=0.02)
+
+
+@pytest.mark.parametrize("n", [0, -1, 101])
+def test_karras_refuses_impossible_step_counts(n: int) -> None:
+    with pytest.raises(GenlabError, match="num_inference_steps"):
+        karras_pairs(make_schedule("cosine", 100), n)
+
+
+def test_karras_needs_the_schedule() -> None:
+    with pytest.raises(GenlabError, match="karras_pairs"):
+        timestep_pairs(1000, 10, "karras")

@@ -56,7 +56,7 @@ from genlab.diffusion.schedule import (
 TOLERANCE = 1e-5
 T = 1000
 COUNTS = (1, 2, 7, 10, 50, 61, 999, 1000)
-SPACINGS: tuple[Spacing, ...] = get_args(Spacing)
+SPACINGS: tuple[Spacing, ...] = ("trailing", "leading", "linspace")
 SCHEDULES = {name: make_schedule(name, T) for name in get_args(ScheduleName)} | {
     "linear, zero SNR": make_schedule("linear", T, zero_terminal_snr=True),
     "cosine, zero SNR": make_schedule("cosine", T, zero_terminal_snr=True),
