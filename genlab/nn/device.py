@@ -8,6 +8,7 @@ goes inside, to a network or a loss, meets the device: ``genlab.family.device_of
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from accelerate import PartialState
@@ -18,6 +19,7 @@ VARIABLE = "GENLAB_DEVICE"
 NO_MEMORY = ("out of memory", "can't allocate memory")  # CUDA and MPS; the CPU
 
 
+@cache  # asked several times a step: the environment is read once
 def processes() -> PartialState:
     """The processes of this run: how many, which one this is, and whether it is the first.
 

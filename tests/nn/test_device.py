@@ -68,12 +68,14 @@ def test_a_device_of_torchs_own_is_taken_as_its_name(four_gpus: type[FourGPUs]) 
 
 @pytest.mark.parametrize("size", ["two", "2"])
 def test_half_a_launchers_environment_is_refused(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    device.processes.cache_clear()
     monkeypatch.setenv("WORLD_SIZE", size)
     with pytest.raises(GenlabError, match="WORLD_SIZE"):
         device.processes()
 
 
 def test_tasks_of_slurm_that_do_not_know_of_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    device.processes.cache_clear()
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
     with pytest.raises(GenlabError, match="Slurm"):
         device.processes()
