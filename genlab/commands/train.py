@@ -78,7 +78,7 @@ def fit(
     if not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset or config.train.dataset, "train", data_root)
         say(repr(dataset))
-    family = build(config, device)
+    family = _new_family(config, device)
     say_who_trains(config.train)
     # Before there is a folder that a corrected retry would run into:
     check_labels(family, dataset)
@@ -151,10 +151,10 @@ def resume(
             raise GenlabError(
                 f"{dataset.name} has other images or labels than those that {path} began with: {remedy}"
             )
-        family = build(config, device)
+        checkpoint = newest(path / CHECKPOINTS, say)
+        family = _new_family(config, device) if checkpoint is None else build(config, device)
         say_who_trains(config.train)
         state = TrainingState(family, config.train)
-        checkpoint = newest(path / CHECKPOINTS, say)
         if checkpoint is not None:
             restore(checkpoint, state)
         elif summary.get("steps"):
@@ -164,6 +164,25 @@ def resume(
             )
         data, held_out = hold_out(dataset, config.train.validation_images)
         return family, _train(folder, state, data, held_out, config, live_plot)
+
+
+def _new_family(config: Config, device: str | None) -> Family:
+    """A model before its first step: with random weights, or with those of ``train.start_from``.
+
+    Raises:
+        GenlabError: there is no such run, or its networks are others.
+    """
+    family, name = build(config, device), config.train.start_from
+    if name is not None:
+        start = load(name, device=device).networks.state_dict()
+        try:
+            family.networks.load_state_dict(start)
+        except RuntimeError:
+            raise GenlabError(
+                f"train.start_from: {name} has other networks than this model: their widths, classes and "
+                f"kinds have to be alike (genlab train --config {find_run(name) / CONFIG})"
+            ) from None
+    return family
 
 
 def fit_or_load(

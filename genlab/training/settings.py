@@ -15,6 +15,9 @@ class TrainConfig(Settings):
     """What the training loop needs to know; it never asks for the family."""
 
     dataset: str = Field("auto", description="data set name, see genlab.data.load_dataset")
+    start_from: str | None = Field(
+        None, description="a run, or a model that ships, whose weights to start from, none: random ones"
+    )
     epochs: int = Field(10, ge=1, description="passes over the training images")
     max_steps: int | None = Field(
         None, ge=1, description="train for so many steps, whatever the epochs; none: the epochs decide"

@@ -622,3 +622,41 @@ def test_the_two_time_scales_can_change_within_a_run(dataset: Dataset, tmp_path:
         assert load_config(folder / CONFIG).train.lr_factors == factors
     with pytest.raises(GenlabError, match=r"no network 'generato', did you mean 'generator'\?"):
         resume(folder, {"train.max_steps": 8, "train.lr_factors.generato": 2}, dataset=dataset)
+
+
+# --- starting from another run's weights ------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["vae", "diffusion"])
+def test_a_run_starts_with_the_averaged_weights_of_another(
+    name: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    fit(config_for(name, ema_decay=0.9), dataset, tmp_path / "first")
+    expected = drawn(load(tmp_path / "first"))
+    still = config_for(name, start_from=str(tmp_path / "first"), max_steps=1, lr=1e-30, seed=1)
+    family, _ = fit(still, dataset)
+    assert torch.equal(drawn(family), expected)
+    moved, _ = fit(config_for(name, start_from=str(tmp_path / "first"), max_steps=1, seed=1), dataset)
+    assert not torch.equal(drawn(moved), expected)
+
+
+def test_a_run_goes_on_when_the_one_it_started_from_is_gone(dataset: Dataset, tmp_path: Path) -> None:
+    fit(config_for("vae"), dataset, tmp_path / "first")
+    config = config_for("vae", start_from=str(tmp_path / "first"), max_steps=4, checkpoint_every=2)
+    whole, _ = fit(config, dataset, tmp_path / "whole")
+    broken_off(config, dataset, tmp_path / "half", after=2)
+    (tmp_path / "first").rename(tmp_path / "gone")
+    resumed, _ = resume(tmp_path / "half", dataset=dataset)
+    assert torch.equal(drawn(resumed), drawn(whole))
+
+
+@pytest.mark.parametrize(
+    ("start", "said"), [("nowhere", "nowhere"), ("other", r"train\.start_from: .*other.*networks")]
+)
+def test_a_start_that_does_not_fit_leaves_no_folder(
+    start: str, said: str, dataset: Dataset, alone: Path
+) -> None:
+    fit(config_for("vae", max_steps=1), dataset, alone / "runs" / "other")
+    with pytest.raises(GenlabError, match=said):
+        fit(config_for("diffusion", start_from=start), dataset, alone / "runs" / "mine")
+    assert not (alone / "runs" / "mine").exists()
