@@ -24,9 +24,13 @@ class DCGANConfig(Settings):
     """Two transposed convolutions against two convolutions (Radford et al. 2015)."""
 
     kind: Literal["dcgan"] = "dcgan"
-    channels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
-        (32, 64), description="widths at 14x14 and at 7x7, of both players"
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (32, 64),
+        min_length=2,
+        max_length=3,
+        description="widths at (28x28 and) 14x14 and at 7x7, of both players",
     )
+    num_res_blocks: int = Field(0, ge=0, description="residual blocks at 14x14, and as many at 7x7")
     generator_norm: Literal["batch", "none"] = Field("batch", description="of the generator's maps")
     discriminator_norm: Literal["batch", "none"] = Field("none", description="of the discriminator's maps")
 

@@ -31,10 +31,15 @@ def build_networks(config: GANConfig) -> nn.ModuleDict:
         generator = MLPDecoder(config.latent_dim, width, IMAGE_SHAPE, num_classes=classes, hidden=hidden)
         discriminator = mlp_discriminator(width, classes, hidden, config.conditioning)
     else:
-        channels, norm = network.channels, network.generator_norm == "batch"
-        generator = ConvDecoder(config.latent_dim, channels, num_classes=classes, batch_norm=norm)
+        channels, blocks = network.channels, network.num_res_blocks
+        norm = network.generator_norm == "batch"
+        generator = ConvDecoder(
+            config.latent_dim, channels, num_res_blocks=blocks, num_classes=classes, batch_norm=norm
+        )
         norm = network.discriminator_norm == "batch"
-        discriminator = conv_discriminator(channels, classes, config.conditioning, batch_norm=norm)
+        discriminator = conv_discriminator(
+            channels, classes, config.conditioning, num_res_blocks=blocks, batch_norm=norm
+        )
     if config.penalty_every > 1:
         discriminator.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
     if config.spectral_norm:

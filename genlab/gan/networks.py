@@ -105,12 +105,19 @@ def conv_discriminator(
     num_classes: int | None = None,
     conditioning: Conditioning = "projection",
     *,
+    num_res_blocks: int = 0,
     batch_norm: bool = False,
 ) -> Discriminator:
     """28x28 -> 14x14 -> 7x7 -> 1, the mirror image of the generator (Radford et al. 2015)."""
     embedded = num_classes if conditioning == "embedding" else None
     planes = 1 if embedded is None else 2
-    features = ConvFeatures(channels, channels_in=planes, hidden="leaky_relu", batch_norm=batch_norm)
+    features = ConvFeatures(
+        channels,
+        num_res_blocks=num_res_blocks,
+        channels_in=planes,
+        hidden="leaky_relu",
+        batch_norm=batch_norm,
+    )
     join = None if embedded is None else JoinPicture(embedded)
     return Discriminator(features, features.num_features, num_classes, join)
 

@@ -1,7 +1,8 @@
 """The two convolutional halves that the VAE and the GAN share: an image to features, a code to an image.
 
 Both work on maps of 14x14 and 7x7, as DCGAN does (Radford et al. 2015, arXiv:1511.06434, figure 1): a
-convolution of stride 2 halves the resolution, a transposed one doubles it.
+convolution of stride 2 halves the resolution, a transposed one doubles it. Where there are three widths, the
+first is of maps as fine as the image itself.
 """
 
 from collections.abc import Sequence
@@ -23,11 +24,39 @@ def _double(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(channels_in, channels_out, kernel_size=4, stride=2, padding=1)
 
 
+def _same(channels_in: int, channels_out: int) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1)
+
+
+class Residual(nn.Module):
+    """What two convolutions add to the maps (He et al. 2016, arXiv:1603.05027, figure 1b).
+
+    Args:
+        channels: of the maps.
+        hidden: the activation before each convolution.
+        batch_norm: normalise the maps over the batch before each activation.
+    """
+
+    def __init__(self, channels: int, hidden: Activation, *, batch_norm: bool = False) -> None:
+        super().__init__()
+
+        def convolution() -> list[nn.Module]:
+            norm = nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
+            return [norm, activation(hidden), _same(channels, channels)]
+
+        self.layers = nn.Sequential(*convolution(), *convolution())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        return x + self.layers(x)
+
+
 class ConvFeatures(nn.Module):
     """An image to features: two convolutions of stride 2, then all 7x7 positions in one row.
 
     Args:
-        channels: widths at 14x14 and at 7x7.
+        channels: widths at (28x28 and) 14x14 and at 7x7.
+        num_res_blocks: residual blocks at 14x14, and as many at 7x7.
         channels_in: of the image, and of anything that is laid over it.
         hidden: the activation after each convolution.
         batch_norm: normalise the second convolution's maps over the batch (the first sees the image, whose
@@ -38,19 +67,30 @@ class ConvFeatures(nn.Module):
         self,
         channels: Sequence[int],
         *,
+        num_res_blocks: int = 0,
         channels_in: int = 1,
         hidden: Activation = "relu",
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        fine, coarse = channels
+        *finest, fine, coarse = channels
         self.num_features = coarse * COARSEST**2
+
+        def blocks(width: int) -> list[nn.Module]:
+            return [Residual(width, hidden, batch_norm=batch_norm) for _ in range(num_res_blocks)]
+
+        layers: list[nn.Module] = [
+            part for w in finest for part in (_same(channels_in, w), activation(hidden))
+        ]
         self.layers = nn.Sequential(
-            _halve(channels_in, fine),
+            *layers,
+            _halve(finest[0] if finest else channels_in, fine),
             activation(hidden),
+            *blocks(fine),
             _halve(fine, coarse),
             nn.BatchNorm2d(coarse) if batch_norm else nn.Identity(),
             activation(hidden),
+            *blocks(coarse),
             nn.Flatten(),
         )
         # The layout in which convolutions run faster on a CPU; the numbers are the same.
@@ -68,7 +108,7 @@ class ConvDecoder(nn.Module):
 
     Args:
         latent_dim: width of the code.
-        channels: widths at 14x14 and at 7x7, as in ``ConvFeatures``: the mirror image of it.
+        channels, num_res_blocks: as for ``ConvFeatures``, whose mirror image this is.
         hidden_dim: width of a layer between the code and the maps, where every part of the code meets
             every other before anything has a place; none: no such layer.
         num_classes: if given, the label joins the code as a one-hot vector.
@@ -81,26 +121,35 @@ class ConvDecoder(nn.Module):
         latent_dim: int,
         channels: Sequence[int],
         *,
+        num_res_blocks: int = 0,
         hidden_dim: int | None = None,
         num_classes: int | None = None,
         hidden: Activation = "relu",
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        fine, coarse = channels
+        *finest, fine, coarse = channels
         self.num_classes = num_classes
 
         def normalised(width: int) -> list[nn.Module]:
             return [nn.BatchNorm2d(width) if batch_norm else nn.Identity(), activation(hidden)]
 
+        def blocks(width: int) -> list[nn.Module]:
+            return [Residual(width, hidden, batch_norm=batch_norm) for _ in range(num_res_blocks)]
+
+        last: list[nn.Module] = [part for w in finest for part in (*normalised(w), _same(w, 1))]
+
         widths = [latent_dim + (num_classes or 0), *([hidden_dim] if hidden_dim else [])]
         self.first = mlp([*widths, coarse * COARSEST**2], hidden)
         self.layers = nn.Sequential(
             nn.Unflatten(1, (coarse, COARSEST, COARSEST)),
+            *blocks(coarse),
             *normalised(coarse),
             _double(coarse, fine),
+            *blocks(fine),
             *normalised(fine),
-            _double(fine, 1),
+            _double(fine, finest[0] if finest else 1),
+            *last,
         )
         self.to(memory_format=torch.channels_last)
 

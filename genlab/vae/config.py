@@ -21,9 +21,10 @@ class ConvAutoencoderConfig(Settings):
     """Two convolutions in the encoder, two transposed ones in the decoder."""
 
     kind: Literal["conv"] = "conv"
-    channels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
-        (32, 64), description="widths at 14x14 and at 7x7"
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (32, 64), min_length=2, max_length=3, description="widths at (28x28 and) 14x14 and at 7x7"
     )
+    num_res_blocks: int = Field(0, ge=0, description="residual blocks at 14x14, and as many at 7x7")
     hidden_dim: int = Field(256, ge=1, description="width of the layer between maps and code")
 
 

@@ -38,11 +38,17 @@ class ConvEncoder(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int], hidden_dim: int, latent_dim: int, num_classes: int | None = None
+        self,
+        channels: Sequence[int],
+        hidden_dim: int,
+        latent_dim: int,
+        num_classes: int | None = None,
+        *,
+        num_res_blocks: int = 0,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.features = ConvFeatures(channels, hidden=CONV_ACTIVATION)
+        self.features = ConvFeatures(channels, num_res_blocks=num_res_blocks, hidden=CONV_ACTIVATION)
         width = self.features.num_features + (num_classes or 0)
         self.last = mlp([width, hidden_dim, 2 * latent_dim], CONV_ACTIVATION)
 

@@ -37,10 +37,12 @@ def build_network(config: VAEConfig) -> Autoencoder:
         encoder = Encoder(network.hidden_dim, width, classes)
         decoder = MLPDecoder(width, network.hidden_dim, IMAGE_SHAPE, num_classes=classes)
     else:
-        encoder = ConvEncoder(network.channels, network.hidden_dim, width, classes)
+        blocks = network.num_res_blocks
+        encoder = ConvEncoder(network.channels, network.hidden_dim, width, classes, num_res_blocks=blocks)
         decoder = ConvDecoder(
             width,
             network.channels,
+            num_res_blocks=blocks,
             hidden_dim=network.hidden_dim,
             num_classes=classes,
             hidden=CONV_ACTIVATION,

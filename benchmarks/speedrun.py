@@ -1,0 +1,177 @@
+r"""Ten minutes of two cores from random weights: how good are the digits? A log of records.
+
+    python benchmarks/speedrun.py run                     the config of the record so far, 5 seeds
+    python benchmarks/speedrun.py run --config my.yaml    your own try: any family, any settings
+    python benchmarks/speedrun.py record --config my.yaml --change "what you changed, in one line"
+
+The rules: MNIST, training images only; 600 seconds of training by the clock on two cores without a GPU, from
+random weights; then 10,000 images, by the three judges that ship. What counts is the Fréchet distance over
+the floor by the judge that finds it worst, averaged over the seeds; 1 is as good as real images. Drawing
+the images may take as long as it likes. A new entry is a record where it beats the last one by more than the
+two standard errors together.
+
+A learning rate that falls to nothing has to know its last step: ``train.max_steps`` is chosen so that this
+machine needs just under ten minutes, and the log says how many seconds it took. Runs are kept in ``--out``
+and not trained again.
+"""
+
+import json
+import statistics
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from genlab.commands.evaluate import evaluate, known_report, training_seconds, write_evaluation
+from genlab.commands.train import fit_or_load
+from genlab.data import Dataset, load_dataset
+from genlab.evaluation.report import Report
+from genlab.files import write_aside
+from genlab.runs.folder import read_summary
+from genlab.zoo import Config, load_config
+
+SECONDS = 600
+LOG = Path(__file__).parent / "results" / "speedrun"
+RECORDS, TABLE = LOG / "records.json", LOG / "README.md"
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
+ConfigName = Annotated[str, typer.Option("--config", help="The name of a config, or a .yaml file.")]
+Seeds = Annotated[int, typer.Option(min=1, help="How many runs: seeds 0, 1, 2 and so on.")]
+Out = Annotated[Path, typer.Option(help="The folder for the runs.")]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of ten minutes, as it was measured.
+
+    Attributes:
+        seed: of the run.
+        steps, seconds: of training.
+        ratios: the Fréchet distance over the floor, by judge.
+    """
+
+    seed: int
+    steps: int
+    seconds: float
+    ratios: dict[str, float]
+
+    @property
+    def worst(self) -> float:
+        """By the judge that finds the images worst: what counts."""
+        return max(self.ratios.values())
+
+
+@app.command()
+def run(config: ConfigName = "speedrun", seeds: Seeds = 5, out: Out = Path("runs/speedrun")) -> None:
+    """Train and measure, seed by seed."""
+    attempts = attempted(config, seeds, out)
+    mean, error = summary(attempts)
+    print(f"{config}: worst judge {mean:.2f} ± {error:.2f} ({len(attempts)} seeds)")
+
+
+@app.command()
+def record(
+    change: Annotated[str, typer.Option(help="What is new, in one line.")],
+    config: ConfigName = "speedrun",
+    seeds: Seeds = 5,
+    out: Out = Path("runs/speedrun"),
+) -> None:
+    """The same, and an entry in the log."""
+    attempts = attempted(config, seeds, out)
+    entry = {
+        "change": change,
+        "config": json.loads(load_config(config).model_dump_json(exclude_defaults=True)),
+        "processor": processor(),
+        "attempts": [asdict(attempt) for attempt in attempts],
+    }
+    entries = [*read_records(), entry]
+    LOG.mkdir(exist_ok=True)
+    write_aside(RECORDS, json.dumps(entries, indent=1) + "\n")
+    write_aside(TABLE, table(entries))
+    print(table(entries))
+
+
+def attempted(name: str, seeds: int, out: Path) -> list[Attempt]:
+    """Every seed's run: trained or loaded, measured or known."""
+    dataset = load_dataset("mnist", "train")
+    attempts = []
+    for seed in range(seeds):
+        limits = {"train.seed": seed, "train.max_seconds": SECONDS, "train.start_from": None}
+        attempt = one(load_config(name, limits), dataset, out / f"{Path(name).stem}-{seed}")
+        worst = max(attempt.ratios, key=lambda judge: attempt.ratios[judge])
+        print(
+            f"seed {seed}: {attempt.steps:,} steps in {attempt.seconds:.0f} s; "
+            f"{attempt.worst:.2f} by the {worst} judge",
+            flush=True,
+        )
+        attempts.append(attempt)
+    return attempts
+
+
+def one(config: Config, dataset: Dataset, folder: Path) -> Attempt:
+    """Train and measure one run, unless the folder holds it."""
+    fit_or_load(config, dataset, folder)
+    report = known_report(folder)
+    if report is None:
+        evaluation = evaluate(folder)
+        write_evaluation(evaluation, folder / "evaluation")
+        report = evaluation.report
+    return Attempt(config.train.seed, read_summary(folder)["steps"], training_seconds(folder), ratios(report))
+
+
+def ratios(report: Report) -> dict[str, float]:
+    """The Fréchet distance over the floor, by judge."""
+    return {str(f.judge): f.value for f in report.figures.values() if f.name == "frechet_ratio"}
+
+
+def summary(attempts: list[Attempt]) -> tuple[float, float]:
+    """Mean of the worst judges, and its standard error over the seeds."""
+    worst = [attempt.worst for attempt in attempts]
+    error = statistics.stdev(worst) / len(worst) ** 0.5 if len(worst) > 1 else 0.0
+    return statistics.mean(worst), error
+
+
+def read_records() -> list[dict[str, Any]]:
+    """The log so far."""
+    entries: list[dict[str, Any]] = json.loads(RECORDS.read_text("utf-8")) if RECORDS.exists() else []
+    return entries
+
+
+def processor() -> str:
+    """The processor by its name, and the threads that torch uses."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    name = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """The log as Markdown, oldest first."""
+    rows = []
+    for number, entry in enumerate(entries, 1):
+        attempts = [Attempt(**attempt) for attempt in entry["attempts"]]
+        mean, error = summary(attempts)
+        seconds = max(attempt.seconds for attempt in attempts)
+        each = ", ".join(f"{attempt.worst:.2f}" for attempt in attempts)
+        rows.append(
+            f"| {number} | {entry['change']} | {mean:.2f} ± {error:.2f} | {each} | {seconds:.0f} | "
+            f"{entry['processor']} |"
+        )
+    return INTRODUCTION + "\n".join(rows) + "\n"
+
+
+INTRODUCTION = """# Speedrun: the best digits from ten minutes of two cores
+
+Written by `python benchmarks/speedrun.py record`; its first lines say the rules. The figure is the Fréchet
+distance over the floor by the judge that finds the images worst: mean and standard error over the seeds.
+[records.json](records.json) holds the settings of every entry, and the figures by each judge.
+
+| # | what changed | worst judge | by seed | seconds at most | processor |
+| --- | --- | --- | --- | --- | --- |
+"""
+
+if __name__ == "__main__":
+    app()
