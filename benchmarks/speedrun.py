@@ -10,9 +10,9 @@ the floor by the judge that finds it worst, averaged over the seeds; 1 is as goo
 the images may take as long as it likes. A new entry is a record where it beats the last one by more than the
 two standard errors together.
 
-A learning rate that falls to nothing has to know its last step: ``train.max_steps`` is chosen so that this
-machine needs just under ten minutes, and the log says how many seconds it took. Runs are kept in ``--out``
-and not trained again.
+A learning rate that falls to nothing has to know its last step: choose ``train.max_steps`` so that your
+machine needs just under ten minutes; the log says how long it took, and what takes longer is refused. Runs
+are kept in ``--out`` and not trained again.
 """
 
 import json
@@ -24,7 +24,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from genlab.commands.evaluate import evaluate, known_report, training_seconds, write_evaluation
+from genlab.commands.evaluate import evaluate, known_report, write_evaluation
 from genlab.commands.train import fit_or_load
 from genlab.data import Dataset, load_dataset
 from genlab.evaluation.report import Report
@@ -80,6 +80,9 @@ def record(
 ) -> None:
     """The same, and an entry in the log."""
     attempts = attempted(config, seeds, out)
+    longest = max(attempt.seconds for attempt in attempts)
+    if longest > SECONDS:
+        raise SystemExit(f"{longest:.0f} seconds are more than {SECONDS}: lower train.max_steps")
     entry = {
         "change": change,
         "config": json.loads(load_config(config).model_dump_json(exclude_defaults=True)),
@@ -98,8 +101,8 @@ def attempted(name: str, seeds: int, out: Path) -> list[Attempt]:
     dataset = load_dataset("mnist", "train")
     attempts = []
     for seed in range(seeds):
-        limits = {"train.seed": seed, "train.max_seconds": SECONDS, "train.start_from": None}
-        attempt = one(load_config(name, limits), dataset, out / f"{Path(name).stem}-{seed}")
+        settings = {"train.seed": seed, "train.start_from": None}
+        attempt = one(load_config(name, settings), dataset, out / f"{Path(name).stem}-{seed}")
         worst = max(attempt.ratios, key=lambda judge: attempt.ratios[judge])
         print(
             f"seed {seed}: {attempt.steps:,} steps in {attempt.seconds:.0f} s; "
@@ -118,7 +121,8 @@ def one(config: Config, dataset: Dataset, folder: Path) -> Attempt:
         evaluation = evaluate(folder)
         write_evaluation(evaluation, folder / "evaluation")
         report = evaluation.report
-    return Attempt(config.train.seed, read_summary(folder)["steps"], training_seconds(folder), ratios(report))
+    run_of_it = read_summary(folder)
+    return Attempt(config.train.seed, run_of_it["steps"], run_of_it["seconds"], ratios(report))
 
 
 def ratios(report: Report) -> dict[str, float]:
