@@ -6,8 +6,8 @@ r"""What does a setting buy? One config, several changes of it, trained alike an
 
 Every row is the Fréchet distance over the floor by each judge, the pixel test, sharpness and fine detail (1
 is as real images are) and the share of pixels with the grey levels 1 to 10: a haze where real images are
-black (MNIST has 0.8 % of them). Runs are kept in ``--out`` and not trained again; with fewer images floors are
-higher, so compare rows of one table alone.
+black (MNIST has 0.8 % of them). Runs are kept in ``--out`` and not trained again; with fewer images floors
+are higher, so compare rows of one table alone.
 """
 
 from pathlib import Path
