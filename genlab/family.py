@@ -207,6 +207,22 @@ class HasFinish(Family, Protocol):
 
 
 @runtime_checkable
+class HasTeacher(Family, Protocol):
+    """A family that may imitate another model, which its config names: a diffusion model in one step."""
+
+    def learn_from(self, teacher: Family) -> None:
+        """Called before training, where ``config.teacher`` names a model.
+
+        Args:
+            teacher: that model, in eval mode, on the same device. It is not trained.
+
+        Raises:
+            GenlabError: a model that cannot be imitated.
+        """
+        ...
+
+
+@runtime_checkable
 class HasLikelihood(Family, Protocol):
     """A family with a bound on the likelihood of an image: VAE."""
 

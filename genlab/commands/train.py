@@ -15,7 +15,7 @@ from genlab.commands.sample import load, sample_sheet
 from genlab.config import read_settings
 from genlab.data import Dataset, load_dataset
 from genlab.errors import GenlabError, did_you_mean
-from genlab.family import Family, count_parameters
+from genlab.family import Family, HasTeacher, count_parameters
 from genlab.nn.device import find_device, processes
 from genlab.progress import in_notebook
 from genlab.runs.checkpoint import newest, restore
@@ -78,7 +78,7 @@ def fit(
     if not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset or config.train.dataset, "train", data_root)
         say(repr(dataset))
-    family = _new_family(config, device)
+    family = _family(config, device, new=True)
     say_who_trains(config.train)
     # Before there is a folder that a corrected retry would run into:
     check_labels(family, dataset)
@@ -152,7 +152,7 @@ def resume(
                 f"{dataset.name} has other images or labels than those that {path} began with: {remedy}"
             )
         checkpoint = newest(path / CHECKPOINTS, say)
-        family = _new_family(config, device) if checkpoint is None else build(config, device)
+        family = _family(config, device, new=checkpoint is None)
         say_who_trains(config.train)
         state = TrainingState(family, config.train)
         if checkpoint is not None:
@@ -166,21 +166,28 @@ def resume(
         return family, _train(folder, state, data, held_out, config, live_plot)
 
 
-def _new_family(config: Config, device: str | None) -> Family:
-    """A model before its first step: with random weights, or with those of ``train.start_from``.
+def _family(config: Config, device: str | None, *, new: bool) -> Family:
+    """A model to be trained, with its teacher if it has one.
+
+    Args:
+        config, device: as for ``fit``.
+        new: with the weights of ``train.start_from`` where a run is named there.
 
     Raises:
-        GenlabError: there is no such run, or its networks are others.
+        GenlabError: there is no such run or teacher, or the networks are others.
     """
-    family, name = build(config, device), config.train.start_from
-    if name is not None:
-        start = load(name, device=device).networks.state_dict()
+    family, start = build(config, device), config.train.start_from
+    teacher = getattr(config.model, "teacher", None)
+    if isinstance(family, HasTeacher) and teacher is not None:
+        family.learn_from(load(teacher, device=device))
+    if new and start is not None:
+        weights = load(start, device=device).networks.state_dict()
         try:
-            family.networks.load_state_dict(start)
+            family.networks.load_state_dict(weights)
         except RuntimeError:
             raise GenlabError(
-                f"train.start_from: {name} has other networks than this model: their widths, classes and "
-                f"kinds have to be alike (genlab train --config {find_run(name) / CONFIG})"
+                f"train.start_from: {start} has other networks than this model: their widths, classes and "
+                f"kinds have to be alike (genlab train --config {find_run(start) / CONFIG})"
             ) from None
     return family
 

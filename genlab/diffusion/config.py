@@ -81,6 +81,11 @@ class DiffusionConfig(Settings):
     clip_sample: bool = Field(True, description="keep predicted images in [-1, 1]")
     num_classes: int | None = Field(None, ge=1, description="classes to condition on, none: unconditional")
     class_dropout_prob: float = Field(0.1, ge=0, lt=1, description="how often a class is hidden")
+    teacher: str | None = Field(
+        None,
+        description="a diffusion model, by run or name, to imitate in a single step, none: learn from data",
+    )
+    teacher_pairs: int = Field(50_000, ge=1, description="pairs of noise and image that the teacher makes")
     guidance_scale: float | None = Field(
         None,
         ge=0,
@@ -105,6 +110,19 @@ class DiffusionConfig(Settings):
             )
         if self.eta > 0 and self.sampler != "ddim":
             raise ValueError(f"eta is a setting of the sampler ddim: leave it out for {self.sampler}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_student_makes_one_step(self) -> "DiffusionConfig":
+        if self.teacher is not None and self.num_inference_steps != 1:
+            raise ValueError(
+                f"a model with a teacher draws in one step: set num_inference_steps to 1, not "
+                f"{self.num_inference_steps}"
+            )
+        if self.teacher is not None and self.prediction_type == "epsilon":
+            raise ValueError(
+                "a model with a teacher says what pure noise becomes: use prediction_type sample"
+            )
         return self
 
     @model_validator(mode="after")

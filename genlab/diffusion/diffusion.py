@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from genlab.data import IMAGE_SHAPE, to_unit
 from genlab.diffusion.config import DiffusionConfig, MLPNetworkConfig, NaiveNetworkConfig, SamplerName
+from genlab.diffusion.distillation import Lessons, imitation_loss
 from genlab.diffusion.editing import inpainting, noised_start
 from genlab.diffusion.guidance import drop_labels, guided
 from genlab.diffusion.loss import denoising_loss
@@ -18,7 +19,7 @@ from genlab.diffusion.samplers import SAMPLERS, Denoiser, Pairs, SamplerStep, as
 from genlab.diffusion.schedule import Spacing, karras_pairs, make_schedule, timestep_pairs
 from genlab.diffusion.unet import UNet
 from genlab.errors import GenlabError, did_you_mean
-from genlab.family import Dial, Loss, device_of
+from genlab.family import Dial, Family, Loss, device_of
 from genlab.nn.inputs import check_images, check_number, choose_labels
 
 GUIDANCE = 2.0  # the scale of a conditional model where no other is chosen
@@ -57,10 +58,23 @@ class Diffusion:
             config.schedule, config.num_train_timesteps, zero_terminal_snr=config.zero_terminal_snr
         )
         self.networks = nn.ModuleDict({"denoiser": build_network(config)})
+        self.lessons: Lessons | None = None
+
+    def learn_from(self, teacher: Family) -> None:
+        """Learn from now on to draw in one step what the teacher draws: see ``HasTeacher``."""
+        if teacher.num_classes != self.num_classes:
+            raise GenlabError(
+                f"model.teacher has {teacher.num_classes or 'no'} classes and this model "
+                f"{self.num_classes or 'none'}: set model.num_classes as the teacher has it"
+            )
+        self.lessons = Lessons(teacher, self.config.teacher_pairs)
 
     def losses(self, images: Tensor, labels: Tensor) -> Iterator[Loss]:
         """Mean squared error of the prediction; a class is hidden now and then, for guidance."""
         network, config, device = self.networks["denoiser"], self.config, device_of(self.networks)
+        if config.teacher is not None:
+            yield self._imitation(len(images))
+            return
         images, labels = images.to(device), labels.to(device)
         if self.num_classes is not None and network.training:
             labels = drop_labels(labels, self.num_classes, config.class_dropout_prob)
@@ -72,6 +86,20 @@ class Diffusion:
             min_snr_gamma=config.min_snr_gamma,
         )
         yield Loss("denoiser", loss, {"mse": loss.detach()})
+
+    def _imitation(self, n: int) -> Loss:
+        """The loss of a student, which sees no data: its teacher's images are the truth."""
+        if self.lessons is None:
+            raise GenlabError(
+                f"the teacher {self.config.teacher} is not here: genlab.fit brings it, or call learn_from(it)"
+            )
+        noise, labels, image = self.lessons.draw(n)
+        network, last_t = self.networks["denoiser"], self.config.num_train_timesteps - 1
+        student = as_denoiser(
+            lambda x, t: network(x, t, labels), self.schedule, self.config.prediction_type, clip_sample=False
+        )
+        loss = imitation_loss(student, last_t, noise, image)
+        return Loss("denoiser", loss, {"mse": loss.detach()})
 
     def guided_network(
         self, labels: Tensor | None = None, guidance_scale: float | None = None

@@ -660,3 +660,33 @@ def test_a_start_that_does_not_fit_leaves_no_folder(
     with pytest.raises(GenlabError, match=said):
         fit(config_for("diffusion", start_from=start), dataset, alone / "runs" / "mine")
     assert not (alone / "runs" / "mine").exists()
+
+
+def test_a_student_is_trained_resumed_and_loaded_like_any_other(dataset: Dataset, tmp_path: Path) -> None:
+    """To the bit, though its teacher's images are made again; and without the teacher once it has learned."""
+    model = FAST["diffusion"] | {"model.prediction_type": "sample"}
+    fit(
+        load_config("diffusion", model | {"train.max_steps": 1, "train.batch_size": 8}),
+        dataset,
+        tmp_path / "old",
+    )
+    old = str(tmp_path / "old")
+    train = {
+        "train.batch_size": 8,
+        "train.max_steps": 4,
+        "train.checkpoint_every": 2,
+        "train.start_from": old,
+    }
+    student = load_config(
+        "diffusion",
+        model | train | {"model.teacher": old, "model.num_inference_steps": 1, "model.teacher_pairs": 24},
+    )
+    whole, history = fit(student, dataset, tmp_path / "whole")
+    assert [*history[0].losses] == ["mse"]
+    broken_off(student, dataset, tmp_path / "half", after=2)
+    resumed, _ = resume(tmp_path / "half", dataset=dataset)
+    assert torch.equal(drawn(resumed), drawn(whole))
+    (tmp_path / "old").rename(tmp_path / "gone")
+    assert torch.equal(drawn(load(tmp_path / "whole")), drawn(whole))
+    with pytest.raises(GenlabError, match="old"):
+        resume(tmp_path / "half", {"train.max_steps": 5}, dataset=dataset)
