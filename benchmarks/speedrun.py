@@ -1,8 +1,8 @@
 r"""Ten minutes of two cores from random weights: how good are the digits? A log of records.
 
-    python benchmarks/speedrun.py run                     the config of the record so far, 5 seeds
-    python benchmarks/speedrun.py run --config my.yaml    your own try: any family, any settings
-    python benchmarks/speedrun.py record --config my.yaml --change "what you changed, in one line"
+    python benchmarks/speedrun.py run                     the last record's settings again, 5 seeds
+    python benchmarks/speedrun.py run my.yaml             your own try: any family, any settings
+    python benchmarks/speedrun.py record my.yaml "what you changed, in one line"
 
 The rules: MNIST, training images only; 600 seconds of training by the clock on two cores without a GPU, from
 random weights; then 10,000 images, by the three judges that ship. What counts is the Fréchet distance over
@@ -37,7 +37,7 @@ LOG = Path(__file__).parent / "results" / "speedrun"
 RECORDS, TABLE = LOG / "records.json", LOG / "README.md"
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
-ConfigName = Annotated[str, typer.Option("--config", help="The name of a config, or a .yaml file.")]
+ConfigName = Annotated[str, typer.Argument(help="The name of a config, or a .yaml file.")]
 Seeds = Annotated[int, typer.Option(min=1, help="How many runs: seeds 0, 1, 2 and so on.")]
 Out = Annotated[Path, typer.Option(help="The folder for the runs.")]
 
@@ -64,8 +64,9 @@ class Attempt:
 
 
 @app.command()
-def run(config: ConfigName = "speedrun", seeds: Seeds = 5, out: Out = Path("runs/speedrun")) -> None:
+def run(config: ConfigName = "", seeds: Seeds = 5, out: Out = Path("runs/speedrun")) -> None:
     """Train and measure, seed by seed."""
+    config = config or str(sorted(LOG.glob("*.yaml"))[-1])
     attempts = attempted(config, seeds, out)
     mean, error = summary(attempts)
     print(f"{config}: worst judge {mean:.2f} ± {error:.2f} ({len(attempts)} seeds)")
@@ -73,8 +74,8 @@ def run(config: ConfigName = "speedrun", seeds: Seeds = 5, out: Out = Path("runs
 
 @app.command()
 def record(
-    change: Annotated[str, typer.Option(help="What is new, in one line.")],
-    config: ConfigName = "speedrun",
+    config: ConfigName,
+    change: Annotated[str, typer.Argument(help="What is new, in one line.")],
     seeds: Seeds = 5,
     out: Out = Path("runs/speedrun"),
 ) -> None:

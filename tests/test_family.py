@@ -15,7 +15,11 @@ SMALL = {
 
 
 def family_of(name: str) -> Family:
-    return build(load_config(name, {} if name == "gan-conv" else SMALL.get(name.split("-")[0], {})))
+    return build(
+        load_config(
+            name, {} if name in ("gan-conv", "diffusion-1step") else SMALL.get(name.split("-")[0], {})
+        )
+    )
 
 
 @pytest.mark.parametrize("name", config_names())
