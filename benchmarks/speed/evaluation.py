@@ -32,12 +32,13 @@ def rows(rounds: int) -> Iterator[Row]:
         f"real side, {TRAINING:,} images": real,
         f"figures of {N} images": figures,
     }
+    figures()
+    memory = megabytes(peak())  # of both; what is timed beside them takes memory of its own
     for what, action in actions.items():
         parts = [part for judge in judges.values() for part in (judge.body, judge.head)]
         bare, flops = bare_calls(parts, action)
         seconds = in_turn({"ours": action, "bare": bare}, rounds)
         of_product = rates(flops, seconds["ours"], 2 * SIDE**3 * PRODUCTS, seconds[PRODUCT])
-        memory = megabytes(peak())
         yield Row(
             f"evaluation, {what}",
             "its calls of the judges",

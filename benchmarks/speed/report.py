@@ -22,12 +22,13 @@ are done in turn in one process and timed by the clock; each part of the table h
 - **target**: what the ratio should be at least.
 - **of the product**: our floating-point operations a second (those of matrix products, convolutions and
   attention, as torch counts them), as a share of those of a product of two 2048x2048 matrices in the same
-  rounds; in bf16 where the network computes in it.
+  rounds; in bf16 where the network computes in it. A convolution that needs fewer operations than are
+  counted may exceed it.
 - **of the copy**: the bytes that a training step moves at the least a second (weights, gradients, Adam's
   means, averaged weights), as a share of those of copying 256 MiB in the same rounds. Weights that stay in
   the processor's cache may exceed it. Where both shares are low, the time goes into activations, small
   operations or Python.
-- **peak memory**: the most that the process has held.
+- **peak memory**: the most that the process has held; of an evaluation, when both halves were done once.
 
 A "-" stands where a number makes no sense: sliders and imports multiply next to nothing; what does not train
 moves few weights, and what it moves besides nobody counts; and only an evaluation and an import are what

@@ -61,7 +61,7 @@ def cells(row: Row) -> tuple[str, ...]:
     """One line of it."""
     middle = median(row.ratios)
     target = "-" if row.target is None else f"{row.target:g}"
-    if row.target is not None and middle < row.target:
+    if row.target is not None and round(middle, 2) < row.target:
         target += ", missed"
     numbers = (number(ratio) for ratio in (middle, min(row.ratios), max(row.ratios)))
     shares = (f"{median(share):.0%}" if share else "-" for share in (row.of_product, row.of_copy))
