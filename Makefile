@@ -125,10 +125,8 @@ test-lowest:  ## unit tests and notebooks with the oldest versions that pyprojec
 notebooks: $(SETUP)  ## execute the series in place and keep its outputs
 	$(BIN)/python tools/execute_notebooks.py $(ONLY)
 
-bench: $(SETUP)  ## training speed against a plain loop, the UNet against two others; time and memory of an evaluation
-	$(BIN)/python benchmarks/training_speed.py
-	$(BIN)/python benchmarks/evaluation_speed.py
-	$(BIN)/python benchmarks/unet_speed.py
+bench: $(SETUP)  ## one table of speeds beside others, into benchmarks/results/README.md: a quarter of an hour
+	$(BIN)/python -m benchmarks.speed
 
 wheel: $(SETUP)  ## build dist/genlab-*.whl, to upload to Colab
 	$(if $(UV),$(UV) build --quiet --wheel --out-dir dist .,$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .)
