@@ -74,6 +74,9 @@ class DiffusionConfig(Settings):
     min_snr_gamma: float | None = Field(
         None, gt=0, description="weigh times in the loss by min(SNR, gamma), none: all alike"
     )
+    clipped_loss: bool = Field(
+        False, description="no error for a predicted image beyond black or white, which clip_sample clips"
+    )
     sampler: SamplerName = Field("ddim", description="how noise becomes an image")
     num_inference_steps: int = Field(50, ge=1, description="steps of the sampler, at most T")
     timestep_spacing: Spacing = Field("trailing", description="which timesteps the steps visit")
@@ -110,6 +113,12 @@ class DiffusionConfig(Settings):
             )
         if self.eta > 0 and self.sampler != "ddim":
             raise ValueError(f"eta is a setting of the sampler ddim: leave it out for {self.sampler}")
+        return self
+
+    @model_validator(mode="after")
+    def _clipped_where_sampling_clips(self) -> "DiffusionConfig":
+        if self.clipped_loss and not self.clip_sample:
+            raise ValueError("clipped_loss counts on sampling to clip images: set clip_sample to true")
         return self
 
     @model_validator(mode="after")

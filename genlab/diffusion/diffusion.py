@@ -84,6 +84,7 @@ class Diffusion:
             self.schedule,
             config.prediction_type,
             min_snr_gamma=config.min_snr_gamma,
+            clipped=config.clipped_loss,
         )
         yield Loss("denoiser", loss, {"mse": loss.detach()})
 

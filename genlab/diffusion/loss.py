@@ -17,6 +17,7 @@ def denoising_loss(
     prediction_type: PredictionType = "epsilon",
     *,
     min_snr_gamma: float | None = None,
+    clipped: bool = False,
 ) -> Tensor:
     """Mean squared error between the network's prediction and the truth, at times drawn uniformly.
 
@@ -26,6 +27,9 @@ def denoising_loss(
         schedule: how much noise at which time.
         prediction_type: what ``predict`` predicts: the noise, the image or one of the two velocities.
         min_snr_gamma: weigh times by ``min_snr_weights``; all alike if left out.
+        clipped: count no error where the image is black or white and the predicted one is beyond that, as
+            sampling clips it. What is predicted best stays the same, once clipped: the mean of images never
+            is beyond. But the network may play safe, and black is black, not grey level 1 or 2.
 
     Returns:
         A scalar, averaged over pixels and batch (equation 14).
@@ -35,6 +39,10 @@ def denoising_loss(
     x_t = schedule.add_noise(x_start, noise, t)
     target = schedule.target(x_start, noise, t, prediction_type)
     prediction = predict(x_t, t).float()
+    if clipped:
+        image = schedule.pred_original_sample(x_t, prediction, t, prediction_type)
+        beyond = (x_start.abs() >= 1) & (image * x_start > 1)
+        target = torch.where(beyond, prediction.detach(), target)
     if min_snr_gamma is None:
         return F.mse_loss(prediction, target)
     weights = _weights_on(prediction.device, schedule, prediction_type, min_snr_gamma)[t]

@@ -122,3 +122,45 @@ def test_without_gamma_all_times_weigh_the_same(images: Tensor) -> None:
 
     assert loss(None) == pytest.approx(loss(1e12), rel=1e-5)  # epsilon is weighed by min(SNR, gamma) / SNR
     assert loss(5.0) < loss(None)
+
+
+# --- beyond black and white -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_what_sampling_would_show_counts(kind: PredictionType, images: Tensor) -> None:
+    """The error of an image beyond [-1, 1] is gone where the truth is black or white, and only there."""
+    truth = images.clamp(-1, 1).double()
+    truth[:, :, :9], truth[:, :, 9:18] = -1, 1
+    seen = []
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        seen.append((x, t, 3 * x.sin()))
+        return seen[-1][2]
+
+    torch.manual_seed(0)
+    loss = denoising_loss(predict, truth, SCHEDULE, kind, clipped=True)
+    [(x, t, said)] = seen
+    image, noise = SCHEDULE.pred_original_sample(x, said, t, kind), SCHEDULE.pred_noise(x, truth, t)
+    error = (said - SCHEDULE.target(truth, noise, t, kind)).square()
+    free = ((truth == -1) & (image < -1)) | ((truth == 1) & (image > 1))
+    assert 0.05 < free.double().mean() < 0.95
+    assert loss.item() == pytest.approx(error[~free].sum().item() / error.numel(), rel=1e-4)
+
+
+def test_what_is_predicted_best_is_the_mean_all_the_same() -> None:
+    """One pixel that is black seven times in ten and else grey: gradient descent ends at the mean."""
+    values = torch.tensor([-1.0] * 7 + [0.2] * 3).reshape(10, 1, 1, 1)
+    said = torch.tensor(0.9, requires_grad=True)
+    optimiser = torch.optim.Adam([said], lr=0.02)
+    for _ in range(300):
+        optimiser.zero_grad()
+        denoising_loss(lambda x, t: said.expand_as(x), values, SCHEDULE, "sample", clipped=True).backward()
+        optimiser.step()
+    assert said.item() == pytest.approx(values.mean().item(), abs=1e-3)
+
+
+def test_a_pixel_said_to_be_blacker_than_black_still_learns_that_it_is_white() -> None:
+    said = torch.full((4, 1, 2, 2), -3.0, requires_grad=True)
+    denoising_loss(lambda x, t: said, torch.ones(4, 1, 2, 2), SCHEDULE, "sample", clipped=True).backward()
+    assert (said.grad < 0).all()  # type: ignore[operator]
