@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types unit notebook-tests device-tests on-the-pretended browser-tests test-colab test-lowest notebooks bench wheel lock clean
+.PHONY: help lab test lint types unit notebook-tests device-tests on-the-pretended browser-tests test-colab test-lowest notebooks bench speedrun wheel lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -127,6 +127,9 @@ notebooks: $(SETUP)  ## execute the series in place and keep its outputs
 
 bench: $(SETUP)  ## one table of speeds beside others, into benchmarks/results/README.md: a quarter of an hour
 	$(BIN)/python -m benchmarks.speed
+
+speedrun: $(SETUP)  ## the best digits from ten minutes of two cores: the last record again, five seeds (two hours)
+	$(BIN)/python benchmarks/speedrun.py run
 
 wheel: $(SETUP)  ## build dist/genlab-*.whl, to upload to Colab
 	$(if $(UV),$(UV) build --quiet --wheel --out-dir dist .,$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .)
