@@ -2,8 +2,8 @@
 
     python benchmarks/diffusion_samplers.py runs/my-diffusion --n 2000 --out runs/my-diffusion/samplers
 
-For each guidance scale, sampler and number of steps: the Fréchet distance over the floor by the first
-judge, 1 is as good as real images; how many of the images that judge takes for the class that was asked
+For each guidance scale, sampler and number of steps: the Fréchet distance over the floor by the worst
+judge, 1 is as good as real images; how many of the images the first judge takes for the class that was asked
 for; and the time an image takes, over that of the row above all. The first hundred images go to
 ``--out`` as a sheet, one class per column.
 """

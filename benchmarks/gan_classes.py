@@ -14,7 +14,7 @@ The games as they were measured for the README, each on both data sets:
 
 A row says how many processor minutes the training took, the share of the rarest and of the most frequent
 class among 10,000 images by the first judge (each class is due a tenth), and the Fréchet distance over
-the floor, 1 is as good as real images. Runs are kept in ``--out`` and not trained again.
+the floor by the worst judge, 1 is as good as real images. Runs are kept in ``--out`` and not trained again.
 """
 
 from collections.abc import Mapping

@@ -276,7 +276,7 @@ def write_comparison(comparison: ModelComparison, out: Path) -> None:
     training = [point for each in comparison.measured for point in each.training]
     sampling = [point for each in comparison.measured for point in each.sampling]
     reference = comparison.yardstick.reference
-    figure = draw_curves(training, sampling, reference.first, min(QUICK, reference.n))
+    figure = draw_curves(training, sampling, min(QUICK, reference.n))
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     plt.close(figure)

@@ -40,7 +40,7 @@ from genlab.training.loop import TrainingDiverged
 from genlab.zoo import Config, build, load_config
 
 FAIR_CONFIGS = ("fair-vae", "fair-gan", "fair-diffusion")
-SHARES = (0.25, 0.5, 1.0)  # of the training time, after which the quality is measured
+SHARES = (0.05, 0.1, 0.2, 0.5, 1.0)  # of the training time, after which the quality is measured
 MOST_SEEDS = 1000  # of a model, that are looked for
 TOLERANCE = 1.1  # the largest number of parameters over the smallest
 

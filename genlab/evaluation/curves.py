@@ -14,12 +14,11 @@ from torch import Tensor
 from genlab import plots
 from genlab.errors import GenlabError
 from genlab.evaluation.judges.features import check_measurable, look
-from genlab.evaluation.judges.networks import Kind
 from genlab.evaluation.metrics.frechet import frechet_distance
 from genlab.evaluation.reference import Reference
 from genlab.evaluation.report import ROUNDING
 
-QUICK = 500  # images for a point of a curve
+QUICK = 1000  # images for a point of a curve
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Point:
         model: its name in the table.
         label: what is the same in every seed: a share of the training time, a number of sampler steps.
         seconds: of training, or of sampling one image.
-        ratio: Fréchet distance over the floor, by the first judge.
+        ratio: Fréchet distance over the floor, by the judge that finds the images worst.
     """
 
     model: str
@@ -40,20 +39,25 @@ class Point:
 
 
 def frechet_ratio(images: Tensor, reference: Reference) -> float:
-    """Fréchet distance over that of as many real test images, by the first judge alone: 1 is perfect.
+    """Fréchet distance over that of as many real test images, by the judge to whom it is largest.
+
+    1 is perfect. A model that one judge sees through is not good because another does not.
 
     Raises:
         GenlabError: images that nothing can be computed from, too few for a covariance, or a floor of 0.
     """
     check_measurable(images)
-    real = reference.training[reference.first].features
-    floor = frechet_distance(reference.test_seen[: len(images)], real)
-    if floor <= ROUNDING:
-        raise GenlabError("Fréchet / floor is undefined: the test images are the training images")
-    return frechet_distance(look(reference.judges[reference.first], images).features, real) / floor
+    ratios = []
+    for kind, judge in reference.judges.items():
+        real = reference.training[kind].features
+        floor = frechet_distance(reference.test_seen[kind][: len(images)], real)
+        if floor <= ROUNDING:
+            raise GenlabError("Fréchet / floor is undefined: the test images are the training images")
+        ratios.append(frechet_distance(look(judge, images).features, real) / floor)
+    return max(ratios)
 
 
-def draw_curves(training: Sequence[Point], sampling: Sequence[Point], judge: Kind, n: int) -> Figure:
+def draw_curves(training: Sequence[Point], sampling: Sequence[Point], n: int) -> Figure:
     """Quality against training time and against sampling time.
 
     A pale dot is one seed; the line goes through the means over seeds, with a bar of one standard error
@@ -61,7 +65,6 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point], judge: Kin
 
     Args:
         training, sampling: the points of both.
-        judge: whose distances these are.
         n: images for each point: both distance and floor depend on how many they are.
     """
     models = dict.fromkeys(point.model for point in [*training, *sampling])
@@ -71,7 +74,7 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point], judge: Kin
         _draw(axes[0], [p for p in training if p.model == model], color, mark)
         _draw(axes[1], [p for p in sampling if p.model == model], color, mark, labelled=True)
         axes[1].plot([], [], mark, color=color, label=model)
-    axes[0].set(xlabel="seconds of training", ylabel=f"Fréchet distance / floor\n{judge} judge, N = {n:,}")
+    axes[0].set(xlabel="seconds of training", ylabel=f"Fréchet distance / floor\nworst judge, N = {n:,}")
     axes[0].set_xlim(left=0)
     axes[1].set(xlabel="seconds for one sample")
     if any(point.seconds > 0 for point in sampling):  # matplotlib cannot draw a logarithmic axis of nothing

@@ -32,7 +32,7 @@ class Reference:
         training: what each judge sees of them.
         edges, details: their sharpness and fine detail (``metrics.appearance``), (N,) each.
         held_out: which test images stand in for a perfect model, (N,) indices.
-        test_seen: features of those test images by the first judge, (N, 64).
+        test_seen: features of those test images by each judge, (N, 64).
         every_training: features of all training images by the first judge, (len(train), 64).
         test_pixels, test_features: the training images nearest to some test images.
     """
@@ -46,7 +46,7 @@ class Reference:
     edges: Tensor
     details: Tensor
     held_out: Tensor
-    test_seen: Tensor
+    test_seen: Mapping[Kind, Tensor]
     every_training: Tensor
     test_pixels: Nearest
     test_features: Nearest
@@ -74,14 +74,17 @@ def make_reference(
     shuffled = torch.randperm(len(test), generator=generator)
     held_out, queries = shuffled[:n], test.images[shuffled[-min(QUERIES, n) :]]
     first, *others = judges
-    looks = len(train) + len(chosen) * len(others) + len(queries) + n
+    looks = len(train) + len(chosen) * len(others) + len(queries) + n * len(judges)
     with bar(looks, "images", what="judging real images") as progress:
         everything = look(judges[first], train.images, each_batch=progress.update)
         training = {first: Seen(everything.features[chosen], everything.outputs[chosen])}
         for kind in others:
             training[kind] = look(judges[kind], train.images[chosen], each_batch=progress.update)
         of_queries = look(judges[first], queries, each_batch=progress.update)
-        of_held_out = look(judges[first], test.images[held_out], each_batch=progress.update)
+        test_seen = {
+            kind: look(judge, test.images[held_out], each_batch=progress.update).features
+            for kind, judge in judges.items()
+        }
     pixels = to_unit(train.images[chosen])
     return Reference(
         train=train,
@@ -93,7 +96,7 @@ def make_reference(
         edges=edge_strength(pixels),
         details=fine_power(pixels),
         held_out=held_out,
-        test_seen=of_held_out.features,
+        test_seen=test_seen,
         every_training=everything.features,
         test_pixels=nearest(queries, train.images),
         test_features=nearest(of_queries.features, everything.features),

@@ -24,7 +24,7 @@ from genlab.training.loop import TrainingDiverged
 from genlab.zoo import build, load_config
 
 SECONDS = 0.2
-LABELS = [f"{share} of the time" for share in ("25%", "50%", "100%")]
+LABELS = [f"{share} of the time" for share in ("5%", "10%", "20%", "50%", "100%")]
 
 
 @pytest.fixture(autouse=True)
@@ -265,7 +265,11 @@ def test_a_model_that_diverges_becomes_a_row(
     rows = [(row.name, len(row.reports), row.refused) for row in comparison.rows[1:]]
     assert rows == [("one", 1, []), ("half", 0, ["the loss became nan"])]
     kept = json.loads((tmp_path / "out" / "measured" / "half-0.json").read_text())
-    assert [point["label"] for point in kept["training"]] == ["25% of the time"]
+    assert [point["label"] for point in kept["training"]] == [
+        "5% of the time",
+        "10% of the time",
+        "20% of the time",
+    ]
 
 
 def test_a_config_that_was_changed_is_not_taken_for_the_old_one(
@@ -330,7 +334,7 @@ def test_a_bench_says_times_as_they_are_and_nothing_of_training_longer(
     monkeypatch.setattr("genlab.training.loop.perf_counter", count(0.0).__next__)
     bench(tmp_path / "slow", configs[:1], seconds=0.3)
     out = capsys.readouterr().out
-    assert "one, seed 0: training for 0.075 of 0.3 s\n" in out
+    assert "one, seed 0: training for 0.015 of 0.3 s\n" in out
     assert "one, seed 0: training for 0.3 of 0.3 s\n" in out
     [measured] = bench(tmp_path / "few", [config(tmp_path, "few", max_steps=3)], seconds=9000).measured
     assert measured.report is not None

@@ -14,8 +14,9 @@ def test_what_is_seen_is_of_the_images_chosen(reference: Reference) -> None:
     """The same images for every judge, and of the test images those that are held out."""
     test, judges = reference.test, reference.judges
     assert len(reference.held_out.unique()) == reference.n == 100
-    held_out = look(judges["plain"], test.images[reference.held_out]).features
-    torch.testing.assert_close(reference.test_seen, held_out)
+    for kind, judge in judges.items():
+        held_out = look(judge, test.images[reference.held_out]).features
+        torch.testing.assert_close(reference.test_seen[kind], held_out)
     every = {kind: look(judge, reference.train.images).features for kind, judge in judges.items()}
     which = {kind: nearest(reference.training[kind].features, every[kind], k=1) for kind in judges}
     assert all(found.distances.max() < 1e-3 for found in which.values())
