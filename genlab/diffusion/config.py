@@ -61,6 +61,7 @@ class DiffusionConfig(Settings):
 
     SAMPLING: ClassVar[tuple[str, ...]] = (
         "sampler", "num_inference_steps", "timestep_spacing", "eta", "clip_sample", "guidance_scale",
+        "guidance_interval",
     )  # fmt: skip
 
     family: Literal["diffusion"] = "diffusion"
@@ -95,6 +96,9 @@ class DiffusionConfig(Settings):
         description="0: class not heard, 1: as trained, more: truer and less varied; none: 2 where there "
         "are classes",
     )
+    guidance_interval: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = Field(
+        None, description="times at which guidance above 1 acts, [300, 800] say, none: at all"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "DiffusionConfig":
@@ -110,6 +114,13 @@ class DiffusionConfig(Settings):
         if self.num_classes is None and self.guidance_scale not in (None, 1):
             raise ValueError(
                 "guidance_scale needs classes to guide towards: set num_classes, or leave it out"
+            )
+        if self.guidance_interval is not None and self.guidance_interval[0] >= self.guidance_interval[1]:
+            low, high = self.guidance_interval
+            raise ValueError(f"guidance_interval should go from a lower time to a higher, got {low}, {high}")
+        if self.num_classes is None and self.guidance_interval is not None:
+            raise ValueError(
+                "guidance_interval needs classes to guide towards: set num_classes, or leave it out"
             )
         if self.eta > 0 and self.sampler != "ddim":
             raise ValueError(f"eta is a setting of the sampler ddim: leave it out for {self.sampler}")

@@ -140,7 +140,7 @@ class Diffusion:
         scale = GUIDANCE if scale is None else scale
         if not 0 <= scale < inf:
             raise GenlabError(f"guidance_scale should be at least 0 and finite, got {scale}")
-        return guided(network, labels, self.num_classes, scale)
+        return guided(network, labels, self.num_classes, scale, self.config.guidance_interval)
 
     def denoiser(self, labels: Tensor | None = None, guidance_scale: float | None = None) -> Denoiser:
         """(x_t, t) to the predicted image, for samplers; arguments as for ``guided_network``."""

@@ -3,6 +3,8 @@ import torch
 from torch import Tensor
 
 from genlab.diffusion.guidance import drop_labels, guided
+from genlab.errors import GenlabError
+from genlab.zoo import load_config
 
 X = torch.randn(4, 1, 2, 2, generator=torch.Generator().manual_seed(0))
 T = torch.tensor([3, 1, 4, 1])
@@ -70,3 +72,39 @@ def test_a_blend_has_a_column_for_the_null_class(scale: float) -> None:
     blend[:, 2], blend[:, 7] = 0.25, 0.75
     two, seven = (guided(linear, torch.full((4,), label), 10, scale)(X, T) for label in (2, 7))
     torch.testing.assert_close(guided(linear, blend, 10, scale)(X, T), 0.25 * two + 0.75 * seven)
+
+
+def test_guidance_acts_at_the_times_of_its_interval_alone() -> None:
+    """Outside the class is heard as trained; of T, 3 lies inside, and 4, the end, and 1 do not."""
+    whole, trained = guided(network, LABELS, 10, 3.0)(X, T), guided(network, LABELS, 10)(X, T)
+    found = guided(network, LABELS, 10, 3.0, (2, 4))(X, T)
+    inside = torch.tensor([True, False, False, False])
+    assert torch.equal(found[inside], whole[inside])
+    torch.testing.assert_close(found[~inside], trained[~inside])
+    for scale in (0.0, 0.5, 1.0):  # what does not exaggerate is the same at all times
+        assert torch.equal(
+            guided(network, LABELS, 10, scale, (2, 4))(X, T), guided(network, LABELS, 10, scale)(X, T)
+        )
+
+
+def test_outside_its_interval_guidance_costs_nothing() -> None:
+    calls = []
+
+    def counted(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        calls.append(len(x))
+        return network(x, t, labels)
+
+    predict = guided(counted, LABELS, 10, 3.0, (300, 800))
+    predict(X, torch.full((4,), 299))
+    predict(X, torch.full((4,), 300))
+    predict(X, torch.full((4,), 800))
+    assert calls == [4, 8, 4]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"model.guidance_interval": [800, 300]}, {"model.num_classes": None, "model.guidance_scale": None}],
+)
+def test_an_interval_that_is_none_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(GenlabError, match="guidance_interval"):
+        load_config("diffusion", {"model.guidance_interval": [300, 800], **wrong})
