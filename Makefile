@@ -129,7 +129,7 @@ bench: $(SETUP)  ## one table of speeds beside others, into benchmarks/results/R
 	$(BIN)/python -m benchmarks.speed
 
 speedrun: $(SETUP)  ## the best digits from ten minutes of two cores: the last record again, five seeds (two hours)
-	$(BIN)/python benchmarks/speedrun.py run
+	$(BIN)/python -m benchmarks.speedrun run
 
 wheel: $(SETUP)  ## build dist/genlab-*.whl, to upload to Colab
 	$(if $(UV),$(UV) build --quiet --wheel --out-dir dist .,$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .)

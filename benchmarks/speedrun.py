@@ -1,8 +1,8 @@
 r"""Ten minutes of two cores from random weights: how good are the digits? A log of records.
 
-    python benchmarks/speedrun.py run                     the last record's settings again, 5 seeds
-    python benchmarks/speedrun.py run my.yaml             your own try: any family, any settings
-    python benchmarks/speedrun.py record my.yaml "what you changed, in one line"
+    python -m benchmarks.speedrun run                     the last record's settings again, 5 seeds
+    python -m benchmarks.speedrun run my.yaml             your own try: any family, any settings
+    python -m benchmarks.speedrun record my.yaml "what you changed, in one line"
 
 The rules: MNIST, training images only; 600 seconds of training by the clock on two cores without a GPU, from
 random weights; then 10,000 images, by the three judges that ship. What counts is the Fréchet distance over
@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
-from genlab.commands.evaluate import evaluate, known_report, write_evaluation
+from benchmarks.speed.report import machine
+from genlab.commands.evaluate import EVALUATION, evaluate, known_report, write_evaluation
 from genlab.commands.train import fit_or_load
 from genlab.data import Dataset, load_dataset
 from genlab.evaluation.report import Report
@@ -87,7 +87,7 @@ def record(
     entry = {
         "change": change,
         "config": json.loads(load_config(config).model_dump_json(exclude_defaults=True)),
-        "processor": processor(),
+        "processor": machine(),
         "attempts": [asdict(attempt) for attempt in attempts],
     }
     entries = [*read_records(), entry]
@@ -120,7 +120,7 @@ def one(config: Config, dataset: Dataset, folder: Path) -> Attempt:
     report = known_report(folder)
     if report is None:
         evaluation = evaluate(folder)
-        write_evaluation(evaluation, folder / "evaluation")
+        write_evaluation(evaluation, folder / EVALUATION)
         report = evaluation.report
     run_of_it = read_summary(folder)
     return Attempt(config.train.seed, run_of_it["steps"], run_of_it["seconds"], ratios(report))
@@ -144,15 +144,6 @@ def read_records() -> list[dict[str, Any]]:
     return entries
 
 
-def processor() -> str:
-    """The processor by its name, and the threads that torch uses."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    name = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
-    )
-    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-
-
 def table(entries: list[dict[str, Any]]) -> str:
     """The log as Markdown, oldest first."""
     rows = []
@@ -170,7 +161,7 @@ def table(entries: list[dict[str, Any]]) -> str:
 
 INTRODUCTION = """# Speedrun: the best digits from ten minutes of two cores
 
-Written by `python benchmarks/speedrun.py record`; its first lines say the rules. The figure is the Fréchet
+Written by `python -m benchmarks.speedrun record`; its first lines say the rules. The figure is the Fréchet
 distance over the floor by the judge that finds the images worst: mean and standard error over the seeds.
 [records.json](records.json) holds the settings of every entry, and the figures by each judge.
 
