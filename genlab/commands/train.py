@@ -179,9 +179,9 @@ def _family(config: Config, device: str | None, *, new: bool) -> Family:
     family, start = build(config, device), config.train.start_from
     teacher = getattr(config.model, "teacher", None)
     if isinstance(family, HasTeacher) and teacher is not None:
-        family.learn_from(load(teacher, device=device))
+        family.learn_from(_load_for("model.teacher", teacher, device))
     if new and start is not None:
-        weights = load(start, device=device).networks.state_dict()
+        weights = _load_for("train.start_from", start, device).networks.state_dict()
         try:
             family.networks.load_state_dict(weights)
         except RuntimeError:
@@ -190,6 +190,14 @@ def _family(config: Config, device: str | None, *, new: bool) -> Family:
                 f"kinds have to be alike (genlab train --config {find_run(start) / CONFIG})"
             ) from None
     return family
+
+
+def _load_for(setting: str, run: str, device: str | None) -> Family:
+    """The model that a setting names; what is wrong with it is blamed on the setting."""
+    try:
+        return load(run, device=device)
+    except GenlabError as error:
+        raise GenlabError(f"{setting}: {error}") from None
 
 
 def fit_or_load(
