@@ -10,7 +10,6 @@ from genlab.zoo import build, config_names, load_config
 
 ALL = ["diffusion", "diffusion-mlp", "diffusion-naive", "gan", "gan-small", "vae", "vae-small"]
 NEW = [
-    "diffusion-1step",
     "diffusion-compact",
     "diffusion-flow",
     "diffusion-large",
