@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from scipy.signal import correlate2d
 from torch import Tensor, nn
 
-from genlab.nn.convnet import ConvDecoder, ConvFeatures
+from genlab.nn.convnet import ConvDecoder, ConvFeatures, Residual
 
 
 def layers_of(module: nn.Module, *kinds: type[nn.Module]) -> list[Any]:
@@ -108,3 +109,50 @@ def test_kernels_lie_in_the_layout_that_a_cpu_is_fast_in() -> None:
     for half in (ConvFeatures((3, 5)), ConvDecoder(6, (3, 5))):
         for layer in layers_of(half, nn.Conv2d, nn.ConvTranspose2d):
             assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_residual_block_adds_two_convolutions_to_its_input(batch_norm: bool) -> None:
+    torch.manual_seed(0)
+    block, x = Residual(3, "relu", batch_norm=batch_norm), torch.randn(4, 3, 7, 7)
+    expected = x
+    for conv in layers_of(block, nn.Conv2d):
+        if batch_norm:
+            expected = F.batch_norm(expected, None, None, training=True)
+        expected = F.conv2d(expected.relu(), conv.weight, conv.bias, padding=1)
+    torch.testing.assert_close(block(x), x + expected)
+
+
+@pytest.mark.parametrize("half", [ConvFeatures, partial(ConvDecoder, 6)])
+def test_residual_blocks_stand_at_14x14_and_at_7x7_and_without_their_sums_nothing_changes(half: Any) -> None:
+    plain, deep = half((3, 5)), half((3, 5), num_res_blocks=2)
+    blocks = layers_of(deep, Residual)
+    assert sorted(block.layers[2].in_channels for block in blocks) == [3, 3, 5, 5]
+    for block in blocks:  # what it adds is nothing
+        nn.init.zeros_(block.layers[-1].weight)
+        nn.init.zeros_(block.layers[-1].bias)
+    inside = {parameter for block in blocks for parameter in block.parameters()}
+    shared = [parameter for parameter in deep.parameters() if parameter not in inside]
+    with torch.no_grad():
+        for parameter, same in zip(plain.parameters(), shared, strict=True):
+            parameter.copy_(same)
+    x = torch.randn(2, 1, 28, 28) if half is ConvFeatures else torch.randn(2, 6)
+    torch.testing.assert_close(plain(x), deep(x))
+
+
+def test_a_third_width_is_of_maps_as_fine_as_the_image() -> None:
+    torch.manual_seed(0)
+    features, decoder = ConvFeatures((2, 3, 5)), ConvDecoder(6, (2, 3, 5))
+    first, *halving = layers_of(features, nn.Conv2d)
+    assert (first.in_channels, first.out_channels, first.stride) == (1, 2, (1, 1))
+    x = F.conv2d(images := torch.randn(2, 1, 28, 28), first.weight, first.bias, padding=1).relu()
+    for conv in halving:
+        x = F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1).relu()
+    torch.testing.assert_close(features(images), x.flatten(1))
+
+    x = decoder.first(z := torch.randn(2, 6)).reshape(2, 5, 7, 7).relu()
+    for double in layers_of(decoder, nn.ConvTranspose2d):
+        x = F.conv_transpose2d(x, double.weight, double.bias, stride=2, padding=1).relu()
+    assert x.shape == (2, 2, 28, 28)
+    (last,) = layers_of(decoder, nn.Conv2d)
+    torch.testing.assert_close(decoder(z), F.conv2d(x, last.weight, last.bias, padding=1))
