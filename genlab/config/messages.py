@@ -48,6 +48,10 @@ def explain(error: ValidationError, kind: type[BaseModel], values: object, where
             )
         case "model_type" | "model_attributes_type" | "dict_type":
             what = f"{field} should be a section of 'key: value' lines, got {given}"
+        case "too_short":
+            what = f"{field} needs {context['min_length']} or more values, got {given}"
+        case "too_long":
+            what = f"{field} takes {context['max_length']} values at most, got {given}"
         case "value_error":
             what = f"{field}: {context['error']}" if field else str(context["error"])
             place = _blamed_override(where, what) or place

@@ -18,6 +18,7 @@ from genlab.zoo import Config, config_names, load_config
 
 VAE = "model:\n  family: vae\n  latent_dim: 20\ntrain:\n  epochs: 5\n"
 MLP = "model:\n  family: diffusion\n  network:\n    kind: mlp\n    hidden_dim: 64\n"
+GAN = "model:\n  family: gan\n  network: {kind: dcgan, channels: [32, 64]}\n"
 UNET = "model:\n  family: diffusion\n  network: {kind: unet, channels: [32, 64, 64]}\n"
 
 
@@ -98,6 +99,8 @@ def test_what_is_written_is_read_and_does_not_change(file: Path) -> None:
         (UNET, 3, "3 levels halve 14x14 maps 2 times"),
         (UNET.replace(", 64, 64]", "], attention_levels: 2"), 3, "attention_levels (2)"),
         (UNET.replace("[32, 64, 64]", "[]"), 3, "channels"),
+        (GAN.replace("[32, 64]", "[8]"), 3, "model.network.channels needs 2 or more values, got [8]"),
+        (GAN.replace("[32, 64]", "[8, 8, 8, 8]"), 3, "model.network.channels takes 3 values at most"),
         # no sections at all
         ("", None, "should hold the sections 'model:' and 'train:'"),
         ("# nothing\n", None, "should hold the sections"),
