@@ -8,7 +8,7 @@ from genlab.config import Settings
 from genlab.data import IMAGE_SHAPE
 from genlab.diffusion.schedule import PredictionType, ScheduleName, Spacing
 
-SamplerName = Literal["ddpm", "ddim", "dpm_solver_pp", "euler", "heun"]
+SamplerName = Literal["ddpm", "ddim", "dpm_solver_pp", "unipc", "euler", "heun"]
 
 
 class NaiveNetworkConfig(Settings):

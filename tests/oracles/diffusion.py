@@ -29,6 +29,7 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     FlowMatchEulerDiscreteScheduler,
     FlowMatchHeunDiscreteScheduler,
+    UniPCMultistepScheduler,
 )
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from torch import Tensor
@@ -43,6 +44,7 @@ from genlab.diffusion.samplers import (
     dpm_solver_pp,
     euler,
     heun,
+    unipc,
 )
 from genlab.diffusion.schedule import (
     NoiseSchedule,
@@ -61,7 +63,13 @@ SCHEDULES = {name: make_schedule(name, T) for name in get_args(ScheduleName)} | 
     "linear, zero SNR": make_schedule("linear", T, zero_terminal_snr=True),
     "cosine, zero SNR": make_schedule("cosine", T, zero_terminal_snr=True),
 }
-DETERMINISTIC: tuple[Callable[..., Iterator[SamplerStep]], ...] = (ddim, dpm_solver_pp, euler, heun)
+DETERMINISTIC: tuple[Callable[..., Iterator[SamplerStep]], ...] = (
+    ddim,
+    dpm_solver_pp,
+    unipc,
+    euler,
+    heun,
+)
 FLOW = (FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler)
 SEED = 5  # of the noise that ddpm adds
 
@@ -144,6 +152,16 @@ def two_gaussians(schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator[
 
 
 _Multistep: Any = DPMSolverMultistepScheduler  # it has no types
+_UniPC: Any = UniPCMultistepScheduler
+
+
+def without_infinity(theirs: Callable[[Any, Tensor], tuple[Tensor, Tensor]]) -> Any:
+    """Alpha and sigma of sigma / alpha, infinite where nothing is left of the image."""
+
+    def alpha_and_sigma(self: Any, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        return (torch.zeros_like(sigma), torch.ones_like(sigma)) if sigma.isinf() else theirs(self, sigma)
+
+    return alpha_and_sigma
 
 
 class Multistep(_Multistep):
@@ -162,23 +180,38 @@ class Multistep(_Multistep):
         """Theirs."""
         return super().multistep_dpm_solver_second_order_update(*outputs, **options | {"sample": self.state})
 
-    def _sigma_to_alpha_sigma_t(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        if sigma.isinf():
-            return torch.zeros_like(sigma), torch.ones_like(sigma)
-        alpha, sigma = super()._sigma_to_alpha_sigma_t(sigma)
-        return alpha, sigma
+    _sigma_to_alpha_sigma_t = without_infinity(_Multistep._sigma_to_alpha_sigma_t)
+
+
+class UniPC(_UniPC):
+    """Theirs corrects with the order of the predictor, 2; here with 1."""
+
+    def multistep_uni_c_bh_update(self, **options: Any) -> Any:
+        """Theirs."""
+        return super().multistep_uni_c_bh_update(**options | {"order": 1})
+
+    _sigma_to_alpha_sigma_t = without_infinity(_UniPC._sigma_to_alpha_sigma_t)
 
 
 def diffusers_multistep(schedule: NoiseSchedule, x: Tensor, pairs: Pairs, order: int) -> Iterator[Tensor]:
     """Of order 1 it is DDIM."""
+    kind = partial(Multistep, algorithm_type="dpmsolver++", solver_type="midpoint", final_sigmas_type="zero")
+    return _multistep(kind, schedule, x, pairs, order)
+
+
+def diffusers_unipc(schedule: NoiseSchedule, x: Tensor, pairs: Pairs) -> Iterator[Tensor]:
+    """Of the two B(h), e^h - 1."""
+    return _multistep(partial(UniPC, solver_type="bh2"), schedule, x, pairs, 2)
+
+
+def _multistep(
+    kind: Callable[..., Any], schedule: NoiseSchedule, x: Tensor, pairs: Pairs, order: int
+) -> Iterator[Tensor]:
     straight = is_straight(schedule)
-    scheduler: Any = Multistep(
+    scheduler = kind(
         T,
         solver_order=order,
-        algorithm_type="dpmsolver++",
-        solver_type="midpoint",
         lower_order_final=True,
-        final_sigmas_type="zero",
         prediction_type="flow_prediction" if straight else "v_prediction",
         use_flow_sigmas=straight,
     )
@@ -272,6 +305,7 @@ ORACLES = (
     Oracle(ddpm, "DDPMScheduler, fixed_small", diffusers_ddpm, _noise_or_v, True, _curved),
     Oracle(ddpm, "two Gaussians' product: no class has it", two_gaussians, _flow, False, is_straight),
     Oracle(dpm_solver_pp, f"{DPM} 2", partial(diffusers_multistep, order=2), _velocity, False),
+    Oracle(unipc, "UniPCMultistepScheduler", diffusers_unipc, _velocity, False),
     Oracle(euler, FLOW[0].__name__, partial(flow_match, FLOW[0]), _flow, False),
     Oracle(heun, FLOW[1].__name__, partial(flow_match, FLOW[1]), _flow, False),
 )
