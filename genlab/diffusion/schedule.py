@@ -215,8 +215,8 @@ def timestep_pairs(
     return _jumps(times)
 
 
-# Karras et al. 2022, table 1, have 80 and 7, for photographs and 18 steps of another sampler. In more noise than
-# 20 a digit of one class looks like any other, so a step there is lost; and 12 leaves more steps for the end.
+# Karras et al. 2022, table 1, have 80 and 7, for photographs and 18 steps of another sampler. In more noise
+# than 20 a digit looks like any other of its class: a step there is lost. And 12 makes the last steps short.
 MOST_NOISE = 20.0  # for each part of the image
 RHO = 12.0
 
