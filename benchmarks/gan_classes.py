@@ -24,12 +24,12 @@ from typing import Annotated
 
 import torch
 import typer
-import yaml
 
 from genlab import plots
 from genlab.commands.evaluate import open_out
 from genlab.commands.sample import sample_in_batches, sample_sheet
 from genlab.commands.train import fit_or_load
+from genlab.config import parse_override
 from genlab.data import Dataset, load_dataset
 from genlab.evaluation.curves import frechet_ratio
 from genlab.evaluation.judges.features import look
@@ -54,7 +54,7 @@ def main(
     """Measure row by row."""
     train, test = load_dataset(dataset, "train"), load_dataset(dataset, "test")
     open_out(out)
-    more = {key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in set_ or [])}
+    more = dict(map(parse_override, set_ or []))
     reference = make_yardstick(train, test, n).reference
     print(f"{torch.get_num_threads()} threads, {train.name}\n")
     print(f"{'run':<34}{'minutes':>8}{'rarest':>9}{'most':>8}{'Fréchet/floor':>15}", flush=True)

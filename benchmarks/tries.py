@@ -15,11 +15,11 @@ from typing import Annotated
 
 import torch
 import typer
-import yaml
 
 from genlab.commands.evaluate import open_out
 from genlab.commands.sample import sample_in_batches
 from genlab.commands.train import fit_or_load
+from genlab.config import parse_override
 from genlab.data import load_dataset, to_bytes
 from genlab.evaluation.measure import make_yardstick, report_on
 from genlab.evaluation.report import Report, printed
@@ -62,7 +62,7 @@ def main(
 
 def changes_of(text: str) -> dict[str, object]:
     """``a=1 b=[2, 3]`` as overrides of a config; no blanks inside a value."""
-    return {key: yaml.safe_load(value) for key, _, value in (part.partition("=") for part in text.split())}
+    return dict(map(parse_override, text.split()))
 
 
 def row(report: Report, images: torch.Tensor, seconds: float) -> str:
