@@ -74,6 +74,7 @@ def calls(
         "walk": lambda: family.walk(family.denoiser(labels), here, family.pairs(2), generator=seeded()),
         "pairs": lambda: None,
         "noise_level": lambda: None,
+        "learn_from": lambda: None,
     }
     public = {name for name in dir(type(family)) if not name.startswith("_")}
     methods = {name for name in public if callable(getattr(type(family), name))} - {"losses"}
@@ -119,6 +120,17 @@ def test_losses_take_a_batch_from_anywhere(name: str, images: Tensor, labels: Te
         torch.manual_seed(0)
         values.append([loss.value.item() for loss in family.losses(images.to(place), labels.to(place))])
     assert values[0] == values[1] == values[2]
+
+
+def test_a_student_takes_a_teacher_from_anywhere(images: Tensor, labels: Tensor) -> None:
+    settings, values = SETTINGS["diffusion"], []
+    more = {"model.teacher": "its-teacher", "model.teacher_pairs": 8, "model.num_inference_steps": 1}
+    for mine, theirs in (("cpu", "cpu"), ("pretended", "cpu"), ("cpu", "pretended"), ("pretended",) * 2):
+        student: Any = build(load_config("diffusion", settings | more), mine)
+        student.learn_from(build(load_config("diffusion", settings), theirs))
+        torch.manual_seed(0)
+        values.append([loss.value.item() for loss in student.losses(images, labels)])
+    assert values[0] == values[1] == values[2] == values[3]
 
 
 def test_a_mixture_prior_takes_codes_from_anywhere() -> None:
