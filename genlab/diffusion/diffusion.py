@@ -96,6 +96,9 @@ class Diffusion:
             )
         noise, labels, image = self.lessons.draw(n)
         network, last_t = self.networks["denoiser"], self.config.num_train_timesteps - 1
+        device = device_of(self.networks)
+        noise, image = noise.to(device), image.to(device)
+        labels = None if labels is None else labels.to(device)
         student = as_denoiser(
             lambda x, t: network(x, t, labels), self.schedule, self.config.prediction_type, clip_sample=False
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from genlab.data import IMAGE_SHAPE, to_bytes, to_signed, to_unit
 from genlab.diffusion.samplers import Denoiser
 from genlab.errors import GenlabError
-from genlab.family import Family, Walks, device_of
+from genlab.family import Family, Walks
 
 
 def imitation_loss(student: Denoiser, last_t: int, noise: Tensor, image: Tensor) -> Tensor:
@@ -59,6 +59,4 @@ class Lessons:
             for state in self.teacher.trajectory(n, labels=labels, noise=noise, generator=generator):
                 image = state.x
             self.made[number, n] = to_bytes(to_unit(image))
-        device = device_of(self.teacher.networks)
-        image = to_signed(self.made[number, n].to(device))
-        return noise.to(device), None if labels is None else labels.to(device), image
+        return noise, labels, to_signed(self.made[number, n])
