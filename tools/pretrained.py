@@ -1,8 +1,8 @@
 r"""How the models that come with the package were made, and what is measured of them.
 
     python tools/pretrained.py train gan-mnist      trains runs/pretrained/gan-mnist (all six: hours)
-    python tools/pretrained.py ship gan-mnist       exports it, measures the copy, draws its sheet
-    python tools/pretrained.py measure gan-mnist    measures anew what ships: after a change of judges
+    python tools/pretrained.py ship gan-mnist       exports it, and measures the copy
+    python tools/pretrained.py measure gan-mnist    measures anew what ships, and draws its sheet
     python tools/pretrained.py table                writes the table, benchmarks/results/pretrained/README.md
     python tools/pretrained.py steps mnist          8 steps of the sampler against 50
 
@@ -88,15 +88,15 @@ def ship(names: Names) -> None:
         for path in (run, folder):
             print(f"  {path.parent}: {by_all(evaluate(path, n=FEW).report)} at N = {FEW:,}", flush=True)
         measure([name])
-        plots.save_image(sheet(name), FOLDER / f"{name}.png")
 
 
 @app.command()
 def measure(names: Names) -> None:
-    """Evaluate what ships, and keep the figures beside it."""
+    """Evaluate what ships, keep the figures beside it, draw its sheet."""
     for name in known(names):
         evaluation = evaluate(SHIPPED_MODELS / name)
         write_evaluation(evaluation, SHIPPED_MODELS / name / EVALUATION)
+        plots.save_image(sheet(name), FOLDER / f"{name}.png")
         print(f"{name}: {by_all(evaluation.report)} at N = {evaluation.report.n:,}", flush=True)
 
 

@@ -52,7 +52,7 @@ def guided(
             return network(x, t, labels)
         both = network(torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, null]))
         conditional, unconditional = both.chunk(2)
-        guided = unconditional + guidance_scale * (conditional - unconditional)
-        return torch.where(inside[:, None, None, None], guided, conditional)
+        towards = unconditional + guidance_scale * (conditional - unconditional)
+        return torch.where(inside[:, None, None, None], towards, conditional)
 
     return predict

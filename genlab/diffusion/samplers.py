@@ -189,6 +189,7 @@ def _multistep(
                     _half_log_snr(schedule, time) for time in (last.t, t, t_prev)
                 )
                 h, h_last = lambda_prev - lambda_t, lambda_t - lambda_last
+                # 1 / (2 r), with r = h_last / h
                 d = x_start + h / h_last / 2 * (x_start - last.pred_original_sample)
         last = SamplerStep(t, x, x_start)
         x = _jump(schedule, x, t, t_prev, d)

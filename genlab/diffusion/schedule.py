@@ -226,8 +226,8 @@ def karras_pairs(
 ) -> list[tuple[int, int]]:
     """The jumps from T - 1 to 0 and to the finished image, shorter the less noise is left.
 
-    The noise for each part of the image, sigma / alpha, is even in its root (Karras et al. 2022,
-    arXiv:2206.00364, equation 5): what goes wrong near the end, no later step mends.
+    The noise for each part of the image, sigma / alpha, is even in its twelfth root (Karras et al. 2022,
+    arXiv:2206.00364, equation 5, take the seventh): what goes wrong near the end, no later step mends.
 
     Args:
         schedule: of T times.
