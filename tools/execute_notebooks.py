@@ -67,10 +67,16 @@ def tidy(notebook: NotebookNode) -> None:
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        cell.metadata = kept_metadata(cell.metadata.get("tags", []))
         if cell.cell_type != "code":
             continue
         cell.outputs = [tidy_output(output) for output in joined(cell.outputs)]
+
+
+def kept_metadata(tags: list[str]) -> dict[str, Any]:
+    """The tags alone; a solution is folded as well, in JupyterLab and on Colab."""
+    folded = {"cellView": "form", "jupyter": {"source_hidden": True}} if "solution" in tags else {}
+    return {"tags": tags, **folded} if tags else {}
 
 
 def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
