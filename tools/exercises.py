@@ -1,6 +1,6 @@
 r"""The exercises of the notebooks: run their cells, and list them.
 
-    python tools/exercises.py fill       run the cells of exercises and solutions alone, keep their outputs
+    python tools/exercises.py fill 01    run the cells of exercises and solutions alone, keep their outputs
     python tools/exercises.py table      all exercises, with the mistakes that each of them knows
 
 A cell tagged ``exercise`` holds a stub and calls its check; the cell after it, tagged ``solution``, holds an
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import nbformat
 import typer
@@ -69,9 +69,11 @@ def run(*cells: NotebookNode) -> tuple[dict[str, Any], str]:
 
 
 @app.command()
-def fill() -> None:
+def fill(
+    names: Annotated[list[str] | None, typer.Argument(help="Beginnings of names, such as 01.")] = None,
+) -> None:
     """Put under every stub and solution what it prints."""
-    for path in SERIES:
+    for path in (path for path in SERIES if not names or path.name.startswith(tuple(names))):
         notebook = nbformat.read(path, as_version=4)
         for exercise in exercises_of(notebook):
             asked = run(exercise.stub)[1]
