@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genlab.files import project_dir
+from tools import pretrained
 
 FOLDER = project_dir() / "notebooks"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -246,3 +247,9 @@ def test_pieces_of_a_stream_become_one_and_other_outputs_stay_apart(script: Modu
     bar = [stream("stdout", "\r1/2"), stream("stdout", "\r2/2\n")]
     whole = script.joined([*bar, picture, stream("stdout", "a"), stream("stderr", "b")])
     assert [output.get("text") for output in whole] == ["\r1/2\r2/2\n", None, "a", "b"]
+
+
+def test_the_tables_of_the_models_that_ship_are_those_of_their_reports() -> None:
+    text = pretrained.README.read_text("utf-8")
+    assert pretrained.with_short_table(text) == text
+    assert (pretrained.FOLDER / "README.md").read_text("utf-8") == pretrained.whole_table()

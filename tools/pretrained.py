@@ -49,6 +49,8 @@ COMMANDS = {
     for name in [f"{family}-{dataset}"]
 }
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "results" / "pretrained"
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- written by tools/pretrained.py table -->", "<!-- end -->"
 FEW = 1000  # images, where two things are compared with each other
 PER_CLASS = 10
 SHOWN = (
@@ -131,22 +133,18 @@ def steps(
 
 @app.command()
 def table() -> None:
-    """Write the table of all that ship, as it was measured."""
-    titles = [
-        "model",
-        "MB",
-        "weights",
-        "N",
-        *(KNOWN_METRICS[name].title for name in SHOWN),
-        "trained",
-        "command",
-    ]
-    lines = [titles, ["---"] * len(titles)]
-    for name in pretrained_names():
-        summary, report = read_summary(SHIPPED_MODELS / name), known_report(SHIPPED_MODELS / name)
-        if report is None:
-            raise SystemExit(f"{name} is not measured yet: python tools/pretrained.py measure {name}")
+    """Write the table of all that ship, as it was measured, and its short form in the README."""
+    write_aside(FOLDER / "README.md", whole_table())
+    write_aside(README, with_short_table(README.read_text("utf-8")))
+    print(whole_table())
 
+
+def whole_table() -> str:
+    """What stands in benchmarks/results/pretrained/README.md."""
+    titles = ["model", "MB", "weights", "N", *(KNOWN_METRICS[name].title for name in SHOWN)]
+    lines = [[*titles, "trained", "command"], ["---"] * (len(titles) + 2)]
+    for name in pretrained_names():
+        summary, report = read_summary(SHIPPED_MODELS / name), measured(name)
         lines.append([
             name,
             f"{size_in_bytes(SHIPPED_MODELS / name) / 1e6:.1f}",
@@ -156,10 +154,28 @@ def table() -> None:
             f"{summary['seconds'] / 60:.0f} min, {summary['sessions'][-1]['threads']} thread(s)",
             f"`{summary['command']}`",
         ])  # fmt: skip
-    total = size_in_bytes(SHIPPED_MODELS) / 1e6
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    write_aside(FOLDER / "README.md", INTRODUCTION.format(total=total) + text + "\n")
-    print(text)
+    total = sum(size_in_bytes(SHIPPED_MODELS / name) for name in pretrained_names()) / 1e6
+    rows = ("| " + " | ".join(line) + " |\n" for line in lines)
+    return INTRODUCTION.format(total=total) + "".join(rows)
+
+
+def measured(name: str) -> Report:
+    """The figures that were kept beside a model."""
+    report = known_report(SHIPPED_MODELS / name)
+    if report is None:
+        raise SystemExit(f"{name} is not measured yet: python tools/pretrained.py measure {name}")
+    return report
+
+
+def with_short_table(readme: str) -> str:
+    """The project's README with today's distances between its two marks."""
+    lines = ["| | VAE | GAN | diffusion |", "| --- | --- | --- | --- |"]
+    for dataset, title in (("mnist", "MNIST"), ("fashion_mnist", "Fashion-MNIST")):
+        families = ("vae", "gan", "diffusion")
+        cells = [by_all(measured(f"{family}-{dataset}")).replace(" |", ",") for family in families]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    before, rest = readme.split(BEGIN)
+    return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + rest.split(END, 1)[1]
 
 
 INTRODUCTION = """# The models that come with the package
