@@ -295,7 +295,7 @@ def nats(
         typer.echo(f"k = {bound.k:<6,} {bound.nats:9.2f} +- {bound.error:.2f} nats per image, {images}")
 
 
-@app.command(epilog="Example: genlab compare --dataset mnist --seconds 120 --out runs/fair-mnist")
+@app.command(epilog="Example: genlab compare --dataset mnist --seconds 600 --out runs/fair-mnist")
 def compare(
     out: Annotated[Path, typer.Option(help="A folder for comparison.md, .json and .png, and for runs.")],
     runs: Annotated[list[str] | None, typer.Argument(help="Finished runs, also beside a bench.")] = None,
@@ -336,7 +336,7 @@ def compare(
             raise GenlabError("--config is trained with --seconds; finished runs are named without it")
         comparison = compare(runs, n=n, dataset=dataset, data_root=data_root, out=out, device=device)
     else:
-        raise GenlabError("name finished runs, or say how long to train each family: --seconds 120")
+        raise GenlabError("name finished runs, or say how long to train each family: --seconds 600")
     if not _is_first():
         return
     typer.echo(comparison_text(comparison))

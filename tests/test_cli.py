@@ -315,7 +315,7 @@ def test_what_sample_refuses(genlab_: Genlab, run: Path, conditional: Path, here
 
 def test_what_compare_and_judge_refuse(genlab_: Genlab, run: Path, here: None) -> None:
     for call, complaint in {
-        "compare --out out": "name finished runs, or say how long to train each family: --seconds 120",
+        "compare --out out": "name finished runs, or say how long to train each family: --seconds 600",
         "compare run --config vae --out out": "--config is trained with --seconds",
         "compare nowhere --out out": "there is no run",
         "compare --seconds 1 --dataset digist --out out": "did you mean 'digits'?",

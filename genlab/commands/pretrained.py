@@ -98,7 +98,7 @@ def _fair_file(dataset: str) -> dict[str, Any]:
     if dataset not in known:
         raise GenlabError(
             f"no fair bench of {dataset!r} comes with genlab: {did_you_mean(dataset, known)}, or make one: "
-            f"genlab compare --seconds 120 --dataset {dataset}"
+            f"genlab compare --seconds 600 --dataset {dataset}"
         )
     values: dict[str, Any] = json.loads((FAIR_BENCHES / f"{dataset}.json").read_text("utf-8"))
     return values

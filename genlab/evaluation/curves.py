@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from torch import Tensor
 
 from genlab import plots
@@ -75,10 +76,14 @@ def draw_curves(training: Sequence[Point], sampling: Sequence[Point], n: int) ->
         _draw(axes[1], [p for p in sampling if p.model == model], color, mark, labelled=True)
         axes[1].plot([], [], mark, color=color, label=model)
     axes[0].set(xlabel="seconds of training", ylabel=f"Fréchet distance / floor\nworst judge, N = {n:,}")
-    axes[0].set_xlim(left=0)
     axes[1].set(xlabel="seconds for one sample")
-    if any(point.seconds > 0 for point in sampling):  # matplotlib cannot draw a logarithmic axis of nothing
-        axes[1].set(xscale="log")
+    for axis, points in zip(axes, (training, sampling), strict=True):
+        if any(point.seconds > 0 for point in points):  # matplotlib cannot draw a logarithmic axis of nothing
+            axis.set(xscale="log")
+    if axes[0].get_xscale() == "log":  # 200, and not 2 times 10 to the 2
+        axes[0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes[0].xaxis.set_major_formatter(ScalarFormatter())
+        axes[0].xaxis.set_minor_formatter(NullFormatter())
     for axis in axes:
         axis.set(yscale="log")
         axis.axhline(1, color=plots.BLACK, linewidth=0.8, linestyle=":", label="real test images")
