@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types unit notebook-tests device-tests on-the-pretended browser-tests test-colab test-lowest notebooks bench speedrun wheel lock clean
+.PHONY: help lab test lint types unit notebook-tests device-tests on-the-pretended browser-tests test-colab test-lowest notebooks bench speedrun student wheel lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -132,6 +132,9 @@ bench: $(SETUP)  ## one table of speeds beside others, into benchmarks/results/R
 
 speedrun: $(SETUP)  ## the best digits from ten minutes of two cores: the last record again, five seeds (two hours)
 	$(BIN)/python -m benchmarks.speedrun run
+
+student: $(SETUP)  ## copies of the notebooks for a class, in student/: no solutions; answers survive an update
+	$(BIN)/python tools/student.py $(ONLY)
 
 wheel: $(SETUP)  ## build dist/genlab-*.whl, to upload to Colab
 	$(if $(UV),$(UV) build --quiet --wheel --out-dir dist .,$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .)
