@@ -7,14 +7,18 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from tests.notebooks.seeded import data, diffusion, gan, vae
+from tests.notebooks.seeded import comparison, data, diffusion, evaluation, gan, vae
 from tools.exercises import SERIES, Exercise, exercises_of, run, tags
 
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in SERIES}
 EXERCISES = {one.name: one for notebook in NOTEBOOKS.values() for one in exercises_of(notebook)}
 EVERY = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 # Mistakes that a reader may make: by check, edits of its solution, with words of the hint that helps.
-SEEDED = {name: edits for module in (data, diffusion, gan, vae) for name, edits in module.SEEDED.items()}
+SEEDED = {
+    name: edits
+    for module in (comparison, data, diffusion, evaluation, gan, vae)
+    for name, edits in module.SEEDED.items()
+}
 STUB = "Not yet: put your answer in the place of the three dots.\n"
 
 

@@ -1,0 +1,101 @@
+"""Notebook 05."""
+
+SEEDED: dict[str, list[tuple[str, str, str]]] = {
+    "check_calls": [
+        ("guidance > 1 and low <= t < high", "True", "all the way"),
+        (" and low <= t < high", "", "outside of its part"),
+        ("guidance > 1 and ", "", "a single answer"),
+        ("guidance > 1", "guidance != 1", "at guidance 0"),
+        ("t < high", "t <= high", "upper end"),
+        ("low <= t", "low < t", "lower end"),
+        ("else 1", "else 0", "once each"),
+        ("low <= t < high", "not low <= t < high", "turned round"),
+        ("2 if guided else 1", "1", "asks the network twice"),
+    ],
+    "check_convolution": [
+        ("kernels + outputs,", "kernels,", "biases are missing"),
+        ("kernels + outputs,", "kernels + 1,", "one bias is too few"),
+        ("kernels + outputs,", "kernels + inputs,", "output channels"),
+        ("size**2", "size", "square"),
+        ("kernels * height * width", "kernels", "every place"),
+        ("return kernels + outputs,", "return (kernels + outputs) * height * width,", "serve all places"),
+        (", kernels * height", ", (kernels + outputs) * height", "added, not multiplied"),
+        ("inputs * outputs * size", "outputs * size", "*all* input channels"),
+        (
+            "kernels + outputs, kernels * height * width",
+            "kernels * height * width, kernels + outputs",
+            "exchanged",
+        ),
+    ],
+    "check_order": [
+        (".all()", ".any()", "single judge"),
+        ("2 * errors", "0 * errors", "not used"),
+        ("2 * errors", "errors", "one standard error"),
+        ("errors.square().sum(1).sqrt()", "errors.sum(1)", "too strict"),
+        ("figures[:, 1] - figures[:, 0]", "figures[:, 0] - figures[:, 1]", "lower one is better"),
+        (
+            "gap = figures[:, 1] - figures[:, 0] ",
+            "figures, errors = figures[:1], errors[:1]\n    gap = figures[:, 1] - figures[:, 0] ",
+            "first judge alone",
+        ),
+        (
+            "gap = figures[:, 1] - figures[:, 0] ",
+            "figures, errors = figures.mean(0, True), errors.mean(0, True)\n"
+            "    gap = figures[:, 1] - figures[:, 0] ",
+            "average over the judges",
+        ),
+        (".all()", ".double().mean() > 0.5", "majority"),
+        ("2 if (gap < -chance).all() else 0", "0", "answer is 2"),
+        (
+            "if (gap > chance).all():\n        return 1\n    return 2 if (gap < -chance).all() else 0",
+            "if (gap.abs() > chance).all():\n        return 1 if gap[0] > 0 else 2\n    return 0",
+            "sign",
+        ),
+    ],
+    "check_worst": [
+        (
+            "return ratios.amax(1)",
+            "return distances.amax(1) / floors[distances.argmax(1)]",
+            "divide by its floor first",
+        ),
+        ("ratios.amax(1)", "distances.amax(1)", "floors are not used"),
+        ("amax", "amin", "kindest"),
+        ("amax", "mean", "outvote"),
+        ("amax(1)", "amax(0)", "worst model"),
+        ("amax(1)", "max()", "all models together"),
+        ("distances / floors", "distances / floors.max()", "own judge"),
+        ("distances / floors", "distances - floors", "subtract"),
+    ],
+    "check_unbeaten": [
+        ("both[:, None] <= both", "both[:, None] < both", "as quick"),
+        ("not_worse & better", "not_worse", "beats itself"),
+        ("not_worse & better", "better", "does not beat"),
+        ("~(not", "(not", "beaten ones"),
+        (".any(0)", ".any(1)", "beat nobody"),
+        ("~(not_worse & better).any(0)", "(not_worse & better).any(1)", "beat somebody"),
+        (
+            "~(not_worse & better).any(0)",
+            "(distances == distances.min()) | (seconds == seconds.min())",
+            "those between",
+        ),
+        ("~(not_worse & better).any(0)", "distances * seconds == (distances * seconds).min()", "price"),
+    ],
+    "check_code": [
+        (" @ torch.linalg.inv(products)", "", "at right angles"),
+        ("(images - mean)", "images", "mean is missing"),
+        ("images - mean", "mean - images", "sign"),
+        (
+            "torch.linalg.inv(products)",
+            "torch.linalg.inv(products) @ directions + mean",
+            "pictures that the codes give",
+        ),
+        ("torch.linalg.inv(products)", "products", "not multiplied with"),
+        ("@ torch.linalg.inv(products)", "/ products.diagonal()", "each direction for itself"),
+        ("images - mean", "images - images.mean(0)", "*these* images"),
+        (
+            "(images - mean) @ directions.T @ torch.linalg.inv(products)",
+            "torch.linalg.inv(products) @ directions @ (images - mean).T",
+            "in rows",
+        ),
+    ],
+}
