@@ -105,7 +105,9 @@ def given(answer: Any) -> Any:
 
 
 def as_numbers(gave: Any) -> Tensor:
-    """A number, a list, an array or a tensor, in double precision."""
+    """A number, an array, a tensor, or a list of these, in double precision."""
+    if isinstance(gave, (list, tuple)) and gave:
+        return torch.stack([as_numbers(each) for each in gave])
     return torch.as_tensor(gave).detach().to("cpu", torch.float64)
 
 

@@ -280,7 +280,7 @@ CLOUD = cloud()
 def tries_of_class_draws(draws: Answer) -> Seen:
     """Eight thousand draws of each class: where they are, how they scatter, and whether they are new."""
     wanted = torch.arange(3).repeat(8000)
-    made = stacked(draws(CLOUD.clone(), LABELS.clone(), wanted.clone()))
+    made = as_numbers(draws(CLOUD.clone(), LABELS.clone(), wanted.clone()))
     seen: dict[str, Any] = {}
     for label in range(3):
         seen[f"mean of 8,000 draws of class {label}"] = made[wanted == label].mean(0)
@@ -288,13 +288,6 @@ def tries_of_class_draws(draws: Answer) -> Seen:
     copies = (made[:100, None].float() == CLOUD).all(2).any(1)
     seen["share of the draws that are training images"] = copies.double().mean()
     return seen
-
-
-def stacked(made: Any) -> Tensor:
-    """Draws, (N, 2), also where they came as a list."""
-    if isinstance(made, list | tuple):
-        return torch.stack([as_numbers(each) for each in made])
-    return as_numbers(made)
 
 
 def drawn(fit: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Answer:

@@ -11,7 +11,8 @@ from tests.notebooks.seeded import comparison, data, diffusion, evaluation, gan,
 from tools.exercises import SERIES, Exercise, exercises_of, run, tags
 
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in SERIES}
-EXERCISES = {one.name: one for notebook in NOTEBOOKS.values() for one in exercises_of(notebook)}
+ALL = [one for notebook in NOTEBOOKS.values() for one in exercises_of(notebook)]
+EXERCISES = {one.name: one for one in ALL}
 EVERY = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 # Mistakes that a reader may make: by check, edits of its solution, with words of the hint that helps.
 SEEDED = {
@@ -71,6 +72,7 @@ def test_a_mistake_meets_the_hint_that_helps(name: str, old: str, new: str, hint
 
 
 def test_every_exercise_has_four_mistakes_at_least() -> None:
+    assert len(ALL) == len(EXERCISES)  # no name twice
     assert set(SEEDED) == set(EXERCISES)
     assert {name for name, edits in SEEDED.items() if len(edits) < 4} == set()
 

@@ -22,8 +22,9 @@ check_root = Check(
         lambda x: np.sqrt(np.asarray(x)),
         lambda x: [math.sqrt(each) for each in x] if torch.is_tensor(x) else math.sqrt(x),
         lambda x: torch.as_tensor(x).requires_grad_() ** 0.5,
+        lambda x: [each.sqrt() for each in x] if torch.is_tensor(x) else torch.tensor(x).sqrt(),
     ],
-    ids=["double", "numpy", "list", "with-gradient"],
+    ids=["double", "numpy", "list", "with-gradient", "list-of-tensors"],
 )
 def test_how_an_answer_is_written_makes_no_difference(answer: Answer) -> None:
     assert check_root.verdict(answer) == "Right."
