@@ -4,6 +4,7 @@ In Python: ``genlab.fit("vae", run="runs/mine")``, ``genlab.resume("mine")``, ``
 ``genlab.sample("mine", 16)``; ``genlab.commands.find`` lists them.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -207,12 +208,13 @@ def fit_or_load(
     *,
     device: str | None = None,
     live_plot: bool | None = None,
+    retrain: bool = False,
 ) -> tuple[Family, list[Step]]:
     """The model of ``run`` if that run had these settings and data, trained to its end; else a new one.
 
     For notebooks that build on what an earlier one, or an earlier reading, has trained. Says which
     of them it did, and returns what ``fit`` does. A run with other settings is left alone: a new
-    folder is used beside it.
+    folder is used beside it. ``retrain`` deletes the run that was found and trains it anew.
     """
     folder = Path(run)
     for number in range(2, 1000):
@@ -220,6 +222,9 @@ def fit_or_load(
             say(f"Training {folder.name} (kept in {folder}, and loaded from there the next time).")
             return fit(config, dataset, folder, device=device, live_plot=live_plot)
         if _is_run_of(folder, config, dataset):
+            if retrain:
+                shutil.rmtree(folder)
+                return fit(config, dataset, folder, device=device, live_plot=live_plot)
             if read_summary(folder).get("finished"):
                 say(f"Loaded {folder}.")
                 history = list(read_metrics(folder))

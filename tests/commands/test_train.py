@@ -539,6 +539,16 @@ def test_other_settings_or_data_use_a_folder_beside_it(dataset: Dataset, tmp_pat
     assert contents(tmp_path) == before
 
 
+def test_the_curious_train_it_anew(dataset: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    fit_or_load(config_for("vae"), dataset, folder)
+    fit_or_load(config_for("vae", seed=1), dataset, folder)
+    before, beside = (folder / CHECKPOINTS).stat().st_ino, contents(tmp_path / "mine-2")
+    fit_or_load(config_for("vae"), dataset, folder, retrain=True)
+    assert (folder / CHECKPOINTS).stat().st_ino != before
+    assert contents(tmp_path / "mine-2") == beside
+
+
 def test_a_neighbour_that_cannot_be_read_is_left_alone(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / SUMMARY).write_text("{")
