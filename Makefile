@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types unit notebook-tests device-tests on-the-pretended browser-tests test-colab test-lowest notebooks bench speedrun student wheel lock clean
+.PHONY: help lab test lint types unit notebook-tests device-tests on-the-pretended browser-tests test-colab test-lowest notebooks bench speedrun student slides bundle wheel lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -135,6 +135,13 @@ speedrun: $(SETUP)  ## the best digits from ten minutes of two cores: the last r
 
 student: $(SETUP)  ## copies of the notebooks for a class, in student/: no solutions; answers survive an update
 	$(BIN)/python tools/student.py $(ONLY)
+
+slides: $(SETUP)  ## slides with live sliders, in slides/: opens JupyterLab; run all cells, then Alt+R
+	$(BIN)/python tools/slides.py $(ONLY)
+	$(BIN)/jupyter lab $(ROOT_FLAG) $(BROWSER_FLAG) --LabApp.default_url=/lab/tree/slides $(LAB_ARGS)
+
+bundle: $(SETUP)  ## a folder for a stick, bundle/: laptops install from it without a network; BUNDLE="--system windows"
+	$(BIN)/python tools/bundle.py $(BUNDLE)
 
 wheel: $(SETUP)  ## build dist/genlab-*.whl, to upload to Colab
 	$(if $(UV),$(UV) build --quiet --wheel --out-dir dist .,$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .)

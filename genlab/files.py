@@ -17,6 +17,8 @@ from genlab.errors import GenlabError
 if TYPE_CHECKING:
     from torch import Tensor
 
+HOME = ".genlab"  # a file that marks the folder of a course, where the package is installed elsewhere
+
 
 def write_aside(path: Path, content: bytes | str) -> None:
     """Write a file whole or not at all; text is UTF-8.
@@ -81,9 +83,15 @@ def flush_folder(path: Path) -> None:
 
 
 def project_dir() -> Path:
-    """The clone that this package runs from, else the current folder: home of ``data/`` and ``runs/``."""
+    """Home of ``data/`` and ``runs/``: the clone that this package runs from, else the nearest marked folder.
+
+    That is the current one, or one above it, with a file ``.genlab`` in it; without any, the current one.
+    """
     clone = Path(__file__).resolve().parent.parent
-    return clone if (clone / "pyproject.toml").is_file() else Path.cwd()
+    if (clone / "pyproject.toml").is_file():
+        return clone
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / HOME).is_file()), here)
 
 
 def size_in_bytes(folder: Path) -> int:

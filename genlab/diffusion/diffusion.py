@@ -102,7 +102,7 @@ class Diffusion:
         student = as_denoiser(
             lambda x, t: network(x, t, labels), self.schedule, self.config.prediction_type, clip_sample=False
         )
-        loss = imitation_loss(student, last_t, noise, image)
+        loss = imitation_loss(student, last_t, noise, image, clipped=self.config.clipped_loss)
         return Loss("denoiser", loss, {"mse": loss.detach()})
 
     def guided_network(

@@ -10,12 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.data import IMAGE_SHAPE, to_bytes, to_signed, to_unit
+from genlab.diffusion.loss import beyond
 from genlab.diffusion.samplers import Denoiser
 from genlab.errors import GenlabError
 from genlab.family import Family, Walks
 
 
-def imitation_loss(student: Denoiser, last_t: int, noise: Tensor, image: Tensor) -> Tensor:
+def imitation_loss(
+    student: Denoiser, last_t: int, noise: Tensor, image: Tensor, *, clipped: bool = False
+) -> Tensor:
     """Mean squared error between the student's one step and the end of the teacher's walk.
 
     Args:
@@ -23,8 +26,12 @@ def imitation_loss(student: Denoiser, last_t: int, noise: Tensor, image: Tensor)
         last_t: T - 1, where noise is all there is.
         noise: where the teacher set out, (N, 1, 28, 28).
         image: where it came to, in [-1, 1].
+        clipped: count no error beyond black and white, as in ``denoising_loss``.
     """
-    return F.mse_loss(student(noise, last_t), image)
+    predicted = student(noise, last_t).float()
+    if clipped:
+        image = torch.where(beyond(predicted, image), predicted.detach(), image)
+    return F.mse_loss(predicted, image)
 
 
 class Lessons:

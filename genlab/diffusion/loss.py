@@ -41,12 +41,16 @@ def denoising_loss(
     prediction = predict(x_t, t).float()
     if clipped:
         image = schedule.pred_original_sample(x_t, prediction, t, prediction_type)
-        beyond = (x_start.abs() >= 1) & (image * x_start > 1)
-        target = torch.where(beyond, prediction.detach(), target)
+        target = torch.where(beyond(image, x_start), prediction.detach(), target)
     if min_snr_gamma is None:
         return F.mse_loss(prediction, target)
     weights = _weights_on(prediction.device, schedule, prediction_type, min_snr_gamma)[t]
     return (weights * (prediction - target).square().flatten(1).mean(1)).mean()
+
+
+def beyond(predicted: Tensor, image: Tensor) -> Tensor:
+    """Where a predicted image is blacker than black or whiter than white, and the true one black or white."""
+    return (image.abs() >= 1) & (predicted * image > 1)
 
 
 @lru_cache(maxsize=32)  # made once, and not at every step

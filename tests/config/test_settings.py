@@ -448,11 +448,15 @@ def test_every_setting_explains_itself() -> None:
                 assert field.description or name in ("family", "kind"), f"{kind.__name__}.{name}"
 
 
-def test_the_project_is_the_clone_else_the_current_folder(
+def test_the_project_is_the_clone_else_the_folder_of_the_course_else_the_current_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (project_dir() / "pyproject.toml").is_file()
     assert (project_dir() / "genlab").is_dir()
     monkeypatch.setattr("genlab.files.__file__", str(tmp_path / "site-packages" / "genlab" / "files.py"))
-    monkeypatch.chdir(tmp_path)
+    inside = tmp_path / "student" / "deeper"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    assert project_dir() == inside
+    (tmp_path / ".genlab").touch()
     assert project_dir() == tmp_path

@@ -37,6 +37,14 @@ def test_the_loss_is_the_distance_of_one_step_from_the_teachers_image() -> None:
     torch.testing.assert_close(loss, (3 * noise - image).square().mean())
 
 
+def test_a_student_may_be_blacker_than_black_where_its_loss_is_clipped() -> None:
+    image = torch.tensor([-1.0, -1.0, 1.0, 1.0, 0.5, -0.5])
+    said = torch.tensor([-1.5, -0.9, 1.5, -2.0, 1.5, 1.5], requires_grad=True)
+    loss = imitation_loss(lambda x, t: said, 3, image, image, clipped=True)
+    (gradient,) = torch.autograd.grad(loss, said)
+    torch.testing.assert_close(gradient, 2 / 6 * (said - image) * torch.tensor([0, 1, 0, 1, 1, 1]))
+
+
 @pytest.mark.parametrize("classes", [None, 3])
 def test_lessons_are_what_the_teacher_makes_of_that_noise(classes: int | None) -> None:
     teacher = diffusion(SMALL | {"model.num_classes": classes, "model.guidance_scale": None})
