@@ -413,7 +413,7 @@ check_paired = Check(
         ),
         (
             lambda real, fake: called_real(real) + called_fake(fake),
-            "that is the loss of section 3, which judges each alone. Here only the difference counts.",
+            "that is the loss of the first game, which judges each alone. Here only the difference counts.",
         ),
         (
             lambda real, fake: F.softplus(fake[:, None] - real).mean(),

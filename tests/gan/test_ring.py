@@ -2,8 +2,22 @@ import math
 
 import pytest
 import torch
+from matplotlib import pyplot as plt
+from torch import Tensor
 
-from genlab.gan.ring import MODES, SPREAD, RingGame, Round, modes_covered, on_target, ring, ring_centres
+from genlab.gan.ring import (
+    MODES,
+    REACH,
+    SPREAD,
+    RingGame,
+    Round,
+    draw_ring,
+    modes_covered,
+    on_target,
+    push,
+    ring,
+    ring_centres,
+)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -71,6 +85,56 @@ def test_the_seed_decides_the_game(penalty: float) -> None:
 
     assert torch.equal(points(1), points(1))
     assert not torch.equal(points(1), points(2))
+
+
+def test_a_circle_covers_every_mode_and_half_of_it_is_on_target() -> None:
+    angle = torch.arange(10_000) * (2 * math.pi / 10_000)
+    circle = torch.stack([angle.cos(), angle.sin()], dim=1)
+    assert modes_covered(circle) == MODES
+    assert on_target(circle).float().mean().item() == pytest.approx(16 * math.asin(0.1) / math.pi, abs=1e-3)
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+def test_the_generator_makes_so_many_steps_a_round(steps: int) -> None:
+    game = RingGame(seed=0, generator_steps=steps)
+    list(game.play(2))
+    for network, expected in ((game.generator, 2 * steps), (game.discriminator, 2)):
+        states = game.optimisers[network].state.values()
+        assert {int(state["step"]) for state in states} == {expected}
+
+
+def test_the_plain_game_collapses_and_the_penalty_brings_the_modes_back() -> None:
+    """What notebook 02 shows, in fewer rounds."""
+    game = RingGame(seed=0)
+    list(game.play(200))
+    assert modes_covered(game.points()) <= 2
+    assert game.points().std(0).mean() < 0.2
+    list(game.play(300, penalty=5.0))
+    assert modes_covered(game.points()) == MODES
+    assert on_target(game.points()).float().mean() > 0.55
+
+
+def answer(points: Tensor) -> Tensor:
+    """A discriminator that calls real what lies to the right."""
+    return points[..., :1]
+
+
+def test_the_push_points_where_the_answer_rises() -> None:
+    pushes = push(answer, torch.randn(6, 2, generator=seeded()))
+    torch.testing.assert_close(pushes, torch.tensor([[1.0, 0.0]]).expand(6, 2))
+    assert not push(lambda points: 0 * points[:, :1], torch.zeros(1, 2)).any()
+
+
+def test_the_discriminator_is_drawn_under_the_points() -> None:
+    axis = plt.figure().add_subplot()
+    draw_ring(axis, ring(40, seeded()), "#000000", answer)
+    shade = axis.images[0].get_array()
+    assert shade is not None
+    assert shade[0, 0] == shade[-1, 0] < shade[0, -1] == shade[-1, -1]  # x runs along the columns
+    assert shade[40, 40] == 0.5
+    assert axis.get_xlim() == axis.get_ylim() == (-REACH, REACH)
+    draw_ring(plt.figure().add_subplot(), ring(40, seeded()), "#000000")
+    plt.close("all")
 
 
 def test_asking_for_points_changes_nothing() -> None:

@@ -97,7 +97,7 @@ SEEDED: dict[str, list[tuple[str, str, str]]] = {
         (
             "F.softplus(fake_logits - real_logits)",
             "(F.softplus(fake_logits) + F.softplus(-real_logits))",
-            "section 3",
+            "judges each alone",
         ),
         ("fake_logits - real_logits", "fake_logits - real_logits[:, None]", "Pair them"),
         ("F.softplus(fake_logits - real_logits)", "F.logsigmoid(real_logits - fake_logits)", "minus"),
