@@ -405,7 +405,7 @@ check_step = Check(
         ),
         (
             lambda x, x_0, now, after: mixed(x_0, torch.randn(x.shape), after),
-            "you mix in new noise. With eta 0 it is the noise that is in x_t already.",
+            "you mix in new noise. Mix in the noise that is in x_t already.",
         ),
         (
             lambda x, x_0, now, after: after.sqrt() * x_0 + (1 - now).sqrt() * noise_in(x, x_0, now),
