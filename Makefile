@@ -50,10 +50,9 @@ endif
 	@echo "Setting up .venv (several GB and a few minutes the first time) ..."
 	$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) -r requirements.lock
 	$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) --no-deps --editable .
-	@# JupyterLab asks no questions about news, and does not look for updates, which takes a network.
-	@mkdir -p .venv/share/jupyter/lab/settings
-	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
-	  > .venv/share/jupyter/lab/settings/overrides.json
+	@# JupyterLab asks no questions about news and looks for no updates, which takes a network; the glossary opens as
+	@# a page; sliders live in slides.
+	@cp -r tools/jupyter .venv/share/
 	@touch $@
 
 lab: $(SETUP)  ## open the series in JupyterLab

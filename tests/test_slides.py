@@ -44,10 +44,14 @@ def test_a_slide_holds_no_more_than_fits() -> None:
 
 def test_a_figure_stands_on_a_slide_of_its_own_without_its_code() -> None:
     picture = new_output("display_data", {"image/png": ""})
-    cells = [new_markdown_cell("## A"), new_code_cell("draw()", outputs=[picture]), new_markdown_cell("See?")]
+    figure = new_code_cell("plots.show(figure, alt)", outputs=[picture])
+    cells = [new_markdown_cell("## A"), figure, new_markdown_cell("See?")]
     slides.arrange(cells)
     assert [cell.metadata["slideshow"]["slide_type"] for cell in cells] == ["slide", "subslide", "-"]
-    assert cells[1].metadata["jupyter"] == {"source_hidden": True}
+    assert figure.metadata["jupyter"] == {"source_hidden": True}
+    explorer = new_code_cell("LatentExplorer(model)", outputs=[picture])
+    slides.arrange([explorer])
+    assert "jupyter" not in explorer.metadata  # one clicks into it, and runs it
 
 
 def test_an_unknown_notebook_is_refused(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def main(
             print(f"Wheels for {name}, Python {number} ...", flush=True)
             download(name, number, wheels)
     shutil.copy(FOLDER / "tools" / "install.py", out)
+    shutil.copytree(FOLDER / "tools" / "jupyter", out / "jupyter", dirs_exist_ok=True)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print(f"{out}: {size / 1e9:.1f} GB. Copy it to a stick; on a laptop: python install.py")
 
@@ -82,8 +83,9 @@ def copy_course(course: Path, runs: list[str]) -> None:
     subprocess.check_call(
         [sys.executable, str(FOLDER / "tools" / "student.py"), "--out", str(course / "student")]
     )
-    for path in sorted((FOLDER / "notebooks").glob("*.*")):
-        shutil.copy(path, course)
+    (course / "notebooks").mkdir(exist_ok=True)
+    for path in (FOLDER / "notebooks").glob("*.*"):
+        shutil.copy(path, course / "notebooks")
     for name in ("TEACHING.md", "LICENSE"):
         shutil.copy(FOLDER / name, course)
     (course / HOME).touch()

@@ -26,12 +26,8 @@ def main() -> None:
         held = ", ".join(sorted({name.name.split("-")[2] for name in (HERE / "wheels").glob("torch-*.whl")}))
         raise SystemExit(f"pip found no wheel above; this folder has torch for {held}. Take that Python.")
     copy_new(HERE / "course", folder)
-    quiet = folder / ".venv" / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    quiet.parent.mkdir(parents=True, exist_ok=True)  # no questions, and no looking for updates
-    quiet.write_text(
-        '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}'
-    )
-    print(f"Done. To begin:\n  cd {folder}\n  {programs / 'jupyter'} lab 00_data.ipynb")
+    shutil.copytree(HERE / "jupyter", folder / ".venv" / "share" / "jupyter", dirs_exist_ok=True)
+    print(f"Done. To begin:\n  cd {folder}\n  {programs / 'jupyter'} lab notebooks/00_data.ipynb")
 
 
 def copy_new(source: Path, target: Path) -> None:

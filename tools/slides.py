@@ -5,10 +5,12 @@ r"""Slides of the notebooks, in slides/: for `make slides`, which opens them in 
 
 A slide begins at each heading, and at each cell that no longer fits. A figure stands large, without its code,
 above the sentence that reads it. Set-up, imports and solutions are run but not shown. The slides are
-notebooks: run all cells, then press Alt+R; Shift+Enter brings a slide's sliders to life.
+notebooks: run all cells, then press Alt+R. On a slide with sliders, click into its line of code and press
+Shift+Enter: they come to life.
 """
 
 import re
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +40,7 @@ def main(
         raise SystemExit(f"no notebook begins with {' or '.join(names or [])}")
     out.mkdir(parents=True, exist_ok=True)
     (out / "rise.css").write_text(STYLE)
+    shutil.copy(FOLDER / "notebooks" / "glossary.md", out)
     for path in chosen:
         notebook = nbformat.read(path, as_version=4)
         arrange(notebook.cells)
@@ -60,15 +63,16 @@ def arrange(cells: list[NotebookNode]) -> None:
         else:
             place, used = "-", used + size
         cell.metadata["slideshow"] = {"slide_type": place}
-        if shows_figure(cell):
+        if shows_figure(cell) and "plots.show(" in cell.source:  # an explorer has to be run on its slide
             cell.metadata["jupyter"] = {"source_hidden": True}
 
 
 def hidden(cell: NotebookNode) -> bool:
     """Whether the audience is spared it: set-up, imports, solutions."""
     tags = cell.metadata.get("tags", [])
-    imports = cell.cell_type == "code" and re.match(r"(from \S+ )?import ", cell.source)
-    return "genlab-set-up" in tags or "solution" in tags or bool(imports and "exercise" not in tags)
+    silent = cell.cell_type == "code" and not cell.outputs
+    imports = silent and re.match(r"(from \S+ )?import ", cell.source)
+    return "genlab-set-up" in tags or "solution" in tags or bool(imports)
 
 
 def shows_figure(cell: NotebookNode | None) -> bool:

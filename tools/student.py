@@ -8,6 +8,7 @@ a student added. The copy of before is kept beside the new one, as 01_vae.before
 """
 
 import re
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ def main(
     if not chosen:
         raise SystemExit(f"no notebook begins with {' or '.join(names or [])}")
     out.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FOLDER / "notebooks" / "glossary.md", out)
     for path in chosen:
         place = out / path.name
         copy = student_copy(nbformat.read(path, as_version=4))

@@ -28,7 +28,7 @@ def main() -> None:
         bundle.main(out=stick, system=[SYSTEM], python=[PYTHON])
         cut_off(sys.executable, stick / "install.py", home)
         jupyter = next(home.glob(".venv/*/jupyter*"))
-        for name in ("05_comparison.ipynb", "student/00_data.ipynb"):
+        for name in ("notebooks/05_comparison.ipynb", "student/00_data.ipynb"):
             arguments = ["nbconvert", "--to", "notebook", "--execute", "--output-dir"]
             cut_off(jupyter, *arguments, Path(folder) / "out", home / name)
             print(f"{name}: ran without a network")
