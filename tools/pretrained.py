@@ -1,6 +1,6 @@
 r"""How the models that come with the package were made, and what is measured of them.
 
-    python tools/pretrained.py train gan-mnist      trains runs/pretrained/gan-mnist (all six: hours)
+    python tools/pretrained.py train gan-mnist      trains runs/pretrained/gan-mnist (all: hours)
     python tools/pretrained.py ship gan-mnist       exports it, and measures the copy
     python tools/pretrained.py measure gan-mnist    measures anew what ships, and draws its sheet
     python tools/pretrained.py table                writes the table, benchmarks/results/pretrained/README.md
@@ -47,6 +47,9 @@ COMMANDS = {
         ("diffusion", "fashion_mnist", FURTHER.format("fashion_mnist", 10_500)),
     )
     for name in [f"{family}-{dataset}"]
+} | {
+    "diffusion-mnist-1step": "genlab train --config diffusion-1step --dataset mnist "
+    "--run runs/pretrained/diffusion-mnist-1step"
 }
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "results" / "pretrained"
 README = Path(__file__).parent.parent / "README.md"
