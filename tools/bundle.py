@@ -30,6 +30,7 @@ from genlab.files import HOME
 
 FOLDER = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.12", "3.13")
+PATCH = 9  # 3.11.9, say: some packages want more than the first release of a Python
 CONDITIONS = ("sys_platform", "platform_system", "platform_machine", "os_name")  # of requirements
 SYSTEMS = {
     "linux": ("linux", "Linux", "x86_64", "posix"),
@@ -113,7 +114,7 @@ def download(system: str, python: str, wheels: Path) -> None:
     """Fetch the wheels of everything that is needed there."""
     platforms = [part for tag in TAGS[system] for part in ("--platform", tag)]
     needed = sorted(f"{name}=={pin}" for name, pin in closure(system, python).items())
-    pip("download", "--quiet", "--no-deps", "--only-binary", ":all:", "--python-version", python,
+    pip("download", "--quiet", "--no-deps", "--only-binary", ":all:", "--python-version", f"{python}.{PATCH}",
         "--dest", str(wheels), "--find-links", str(wheels), *platforms, *needed)  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def closure(system: str, python: str) -> dict[str, str]:
     """What ``genlab[lab]`` needs on a system: packages, and their versions in ``requirements.lock``."""
     place = dict(zip(CONDITIONS, SYSTEMS[system], strict=True)) | {
         "python_version": python,
-        "python_full_version": f"{python}.9",
+        "python_full_version": f"{python}.{PATCH}",
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
     }

@@ -27,7 +27,7 @@ def main() -> None:
         stick, home = Path(folder) / "stick", Path(folder) / "a class"
         bundle.main(out=stick, system=[SYSTEM], python=[PYTHON])
         cut_off(sys.executable, stick / "install.py", home)
-        jupyter = next(home.glob(".venv/*/jupyter*"))
+        jupyter = home / ".venv" / ("Scripts" if SYSTEM == "windows" else "bin") / "jupyter"
         for name in ("notebooks/05_comparison.ipynb", "student/00_data.ipynb"):
             arguments = ["nbconvert", "--to", "notebook", "--execute", "--output-dir"]
             cut_off(jupyter, *arguments, Path(folder) / "out", home / name)
