@@ -127,7 +127,7 @@ def save_image(picture: Picture, path: Path, scale: int = 2) -> None:
 
 
 def image_row(
-    rows: Mapping[str, Tensor], *, columns: int = 10, titles: Sequence[str] = (), width: float = 7.5
+    rows: Mapping[str, Tensor], *, columns: int = 10, titles: Sequence[str] = (), width: float = 10
 ) -> Figure:
     """Named rows of images under each other: the figure that most notebooks need.
 

@@ -51,7 +51,8 @@ def draw_ring(
 ) -> None:
     """Scatter points (N, 2) in colour over real ones in grey.
 
-    A discriminator is drawn under them: the darker the ground, the surer it is that points there are real.
+    A discriminator is drawn under them: the darker the ground, the surer it is that points there are real,
+    from its lowest answer in the drawing (white) to its highest.
     Arrows of one length show which way its slope sends a generator's point, for a few of them.
     """
     points = points.cpu()
@@ -60,8 +61,9 @@ def draw_ring(
         x, y = torch.meshgrid(line, line, indexing="xy")
         with torch.no_grad():
             called_real = torch.sigmoid(discriminator(torch.stack([x, y], dim=2)))[:, :, 0]
-        sides = (-REACH, REACH, -REACH, REACH)
-        axis.imshow(called_real.numpy(), extent=sides, origin="lower", cmap="Greys", vmin=0.2, vmax=1.4)
+        low, high = called_real.min().item(), called_real.max().item()
+        sides, lighter = (-REACH, REACH, -REACH, REACH), high + (high - low)  # grey at most: points lie on it
+        axis.imshow(called_real.numpy(), extent=sides, origin="lower", cmap="Greys", vmin=low, vmax=lighter)
     real = ring(500, torch.Generator().manual_seed(0))
     axis.scatter(real[:, 0], real[:, 1], s=1, color="#666666")
     axis.scatter(points[:, 0], points[:, 1], s=4, color=color, alpha=0.5, linewidths=0)

@@ -68,6 +68,13 @@ def open_notebook(browser: Browser, address: str, name: str, width: int = 1500, 
     return page
 
 
+def kernel_is_ready(address: str, name: str) -> bool:
+    """Whether a notebook's kernel waits for work from a page: for pages that do not say so themselves."""
+    with urllib.request.urlopen(f"{address}/api/sessions", timeout=20) as answer:
+        kernels = [session["kernel"] for session in json.load(answer) if session["path"].endswith(name)]
+    return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
+
+
 def run_all(page: Page) -> None:
     """Choose it in the menu; does not wait."""
     page.get_by_role("menuitem", name="Run", exact=True).click()

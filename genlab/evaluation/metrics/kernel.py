@@ -1,4 +1,4 @@
-"""The kernel distance, KID with features of our own judges (Binkowski et al. 2018, arXiv:1801.01401).
+"""The kernel distance, KID with features of our own judges (Bińkowski et al. 2018, arXiv:1801.01401).
 
 The Fréchet distance compares means and covariances alone and is too large with few images. This one
 compares whole distributions, and its estimate is right on average whatever the number of images: the
