@@ -12,11 +12,12 @@ from torch import Tensor
 from genlab.data import IMAGE_SHAPE
 from genlab.family import Decodes
 from genlab.latent.directions import Directions, draw_codes, leading_directions
-from genlab.plots import GROUND, Picture, grid
+from genlab.plots import GROUND, Picture, enlarged, grid
 from genlab.widgets.controls import Control, classes_in_turn, dials_of, in_a_row
 from genlab.widgets.panel import Panel, check_model, stacked
 
 REACH, STEP = 4.0, 0.25  # of a latent slider, in standard deviations of the codes
+ALONE = 4  # a single image is so many times as large, to be seen from the last row
 
 
 def latent_slider(name: str) -> Control:
@@ -97,7 +98,9 @@ class LatentExplorer(Panel):
         offsets = torch.tensor([control.value for control in self.controls])
         z = self.base + offsets @ self.directions
         images = grid(self.model.decode(z, self.labels), columns=self.columns)
-        return stacked(grid(code_tiles(z), self.columns), images) if self.show_codes else images
+        if self.show_codes:
+            return stacked(grid(code_tiles(z), self.columns), images)
+        return enlarged(images, ALONE) if len(z) == 1 else images
 
     def _set_out(self, seed: int | None, labels: Tensor | None, n: int | None) -> None:
         self.seed, self.n = seed, n or (len(labels) if labels is not None else 1 if seed is None else 10)
