@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
+import torch
 import typer
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from numpy.typing import NDArray
@@ -253,3 +254,8 @@ def test_the_tables_of_the_models_that_ship_are_those_of_their_reports() -> None
     text = pretrained.README.read_text("utf-8")
     assert pretrained.with_short_table(text) == text
     assert (pretrained.FOLDER / "README.md").read_text("utf-8") == pretrained.whole_table()
+
+
+def test_a_veil_is_what_is_nearly_black() -> None:
+    levels = torch.tensor([0, 1, 10, 11, 255], dtype=torch.uint8)
+    assert pretrained.veil(levels) == pretrained.veil(levels.float() / 255) == pytest.approx(2 / 5)

@@ -5,6 +5,7 @@ r"""How the models that come with the package were made, and what is measured of
     python tools/pretrained.py measure gan-mnist    measures anew what ships, and draws its sheet
     python tools/pretrained.py table                writes the table, benchmarks/results/pretrained/README.md
     python tools/pretrained.py steps mnist          8 steps of the sampler against 50
+    python tools/pretrained.py haze diffusion-mnist the share of pixels that are nearly black, and not black
 
 What is measured is the copy in half precision, by all judges, with as many images as there are test
 images; and with fewer images the run it was copied from beside it, to see that nothing was lost.
@@ -26,7 +27,7 @@ from genlab.commands.export import export
 from genlab.commands.find import SHIPPED_MODELS
 from genlab.commands.pretrained import load_pretrained, pretrained_names
 from genlab.commands.sample import sample_in_batches
-from genlab.data import load_dataset
+from genlab.data import load_dataset, to_bytes
 from genlab.errors import did_you_mean
 from genlab.evaluation.report import KNOWN_METRICS, Report, printed
 from genlab.files import size_in_bytes, write_aside
@@ -132,6 +133,22 @@ def steps(
             SHIPPED_MODELS / f"diffusion-{dataset}", n=n, overrides={"model.num_inference_steps": count}
         )
         print(f"{count:>3} steps: {by_all(measured.report)} at N = {n:,}", flush=True)
+
+
+@app.command()
+def haze(names: Names) -> None:
+    """Grey levels 1 to 10 of 255, as a share of all pixels: an eye sees them as a veil over the black."""
+    for name in known(names):
+        data = load_dataset(name.split("-")[1], "test")
+        labels = torch.arange(FEW) % data.num_classes
+        made = veil(sample_in_batches(load_pretrained(name), FEW, labels=labels))
+        print(f"{name}: {made:.1%}, of real images {veil(data.images):.1%}", flush=True)
+
+
+def veil(images: torch.Tensor) -> float:
+    """The share of pixels with grey levels 1 to 10, of images in [0, 1] or uint8."""
+    levels = to_bytes(images)
+    return ((levels >= 1) & (levels <= 10)).float().mean().item()
 
 
 @app.command()
