@@ -72,7 +72,7 @@ def test_a_shown_figure_has_a_text_and_is_closed(displayed: list[tuple[Any, dict
     [(bundle, options)] = displayed
     assert options == {"raw": True, "metadata": {"image/png": {"alt": "Three images."}}}
     assert bundle["text/plain"] == "Three images."
-    assert Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))).width == 750
+    assert Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))).width == 1000
     assert not plt.get_fignums()
 
 
