@@ -5,10 +5,10 @@ r"""Ten minutes of two cores from random weights: how good are the digits? A log
     python -m benchmarks.speedrun record my.yaml "what you changed, in one line"
 
 The rules: MNIST, training images only; 600 seconds of training by the clock on two cores without a GPU, from
-random weights; then 10,000 images, by the three judges that ship. What counts is the Fréchet distance over
-the floor by the judge that finds it worst, averaged over the seeds; 1 is as good as real images. Drawing
-the images may take as long as it likes. A new entry is a record where it beats the last one by more than the
-two standard errors together.
+random weights and without a trained teacher; five seeds; then 10,000 images of each, by the three judges that
+ship. What counts is the Fréchet distance over the floor by the judge that finds the images worst, averaged
+over the seeds; 1 is as good as real images. Drawing and judging the images may take as long as it likes (some
+minutes a seed). A new entry has to beat the last one by more than the two standard errors together.
 
 A learning rate that falls to nothing has to know its last step: choose ``train.max_steps`` so that your
 machine needs just under ten minutes; the log says how long it took, and what takes longer is refused. Runs
@@ -27,12 +27,13 @@ from benchmarks.speed.report import machine
 from genlab.commands.evaluate import EVALUATION, evaluate, known_report, write_evaluation
 from genlab.commands.train import fit_or_load
 from genlab.data import Dataset, load_dataset
+from genlab.errors import GenlabError
 from genlab.evaluation.report import Report
 from genlab.files import write_aside
-from genlab.runs.folder import read_summary
+from genlab.runs.folder import CONFIG, read_summary
 from genlab.zoo import Config, load_config
 
-SECONDS = 600
+SECONDS, FEWEST = 600, 5  # of training; seeds of a record
 LOG = Path(__file__).parent / "results" / "speedrun"
 RECORDS, TABLE = LOG / "records.json", LOG / "README.md"
 
@@ -81,15 +82,13 @@ def record(
 ) -> None:
     """The same, and an entry in the log."""
     attempts = attempted(config, seeds, out)
-    longest = max(attempt.seconds for attempt in attempts)
-    if longest > SECONDS:
-        raise SystemExit(f"{longest:.0f} seconds are more than {SECONDS}: lower train.max_steps")
     entry = {
         "change": change,
         "config": json.loads(load_config(config).model_dump_json(exclude_defaults=True)),
         "processor": machine(),
         "attempts": [asdict(attempt) for attempt in attempts],
     }
+    check_record(attempts, read_records())
     entries = [*read_records(), entry]
     LOG.mkdir(exist_ok=True)
     write_aside(RECORDS, json.dumps(entries, indent=1) + "\n")
@@ -97,8 +96,26 @@ def record(
     print(table(entries))
 
 
+def check_record(attempts: list[Attempt], entries: list[dict[str, Any]]) -> None:
+    """Refuse what took too long, is too few, or does not beat the last entry by more than both errors."""
+    longest = max(attempt.seconds for attempt in attempts)
+    if longest > SECONDS:
+        raise SystemExit(f"{longest:.0f} seconds are more than {SECONDS}: lower train.max_steps")
+    if len(attempts) < FEWEST:
+        raise SystemExit(f"--seeds: a record needs {FEWEST}, not {len(attempts)}")
+    if entries:
+        mean, error = summary(attempts)
+        best, its_error = summary([Attempt(**attempt) for attempt in entries[-1]["attempts"]])
+        if mean + error >= best - its_error:
+            raise SystemExit(
+                f"{mean:.2f} ± {error:.2f} does not beat {best:.2f} ± {its_error:.2f}: no record"
+            )
+
+
 def attempted(name: str, seeds: int, out: Path) -> list[Attempt]:
     """Every seed's run: trained or loaded, measured or known."""
+    if getattr(load_config(name).model, "teacher", None):
+        raise SystemExit("model.teacher: a teacher has been trained before: from random weights, please")
     dataset = load_dataset("mnist", "train")
     attempts = []
     for seed in range(seeds):
@@ -116,6 +133,8 @@ def attempted(name: str, seeds: int, out: Path) -> list[Attempt]:
 
 def one(config: Config, dataset: Dataset, folder: Path) -> Attempt:
     """Train and measure one run, unless the folder holds it."""
+    if (folder / CONFIG).exists() and load_config(str(folder / CONFIG)) != config:
+        raise SystemExit(f"{folder} holds a run of other settings: delete it, or name another --out")
     fit_or_load(config, dataset, folder)
     report = known_report(folder)
     if report is None:
@@ -161,13 +180,17 @@ def table(entries: list[dict[str, Any]]) -> str:
 
 INTRODUCTION = """# Speedrun: the best digits from ten minutes of two cores
 
-Written by `python -m benchmarks.speedrun record`; its first lines say the rules. The figure is the Fréchet
-distance over the floor by the judge that finds the images worst: mean and standard error over the seeds.
-[records.json](records.json) holds the settings of every entry, and the figures by each judge.
+Written by `python -m benchmarks.speedrun record`. The figure is the Fréchet distance over the floor by the
+judge that finds the images worst: mean and standard error over the seeds. The rules, and how to enter a
+record, stand at the head of [speedrun.py](../../speedrun.py). [records.json](records.json) holds the settings
+of every entry, and the figures by each judge; the settings lie beside this file as well.
 
 | # | what changed | worst judge | by seed | seconds at most | processor |
 | --- | --- | --- | --- | --- | --- |
 """
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except GenlabError as error:
+        raise SystemExit(str(error)) from None

@@ -28,12 +28,13 @@ from genlab.commands.find import SHIPPED_MODELS
 from genlab.commands.pretrained import load_pretrained, pretrained_names
 from genlab.commands.sample import sample_in_batches
 from genlab.data import load_dataset, to_bytes
-from genlab.errors import did_you_mean
+from genlab.errors import GenlabError, did_you_mean
 from genlab.evaluation.report import KNOWN_METRICS, Report, printed
 from genlab.files import size_in_bytes, write_aside
 from genlab.runs.folder import read_summary
 
-# The diffusion models went on from 6,778 and 7,490 steps of the same config without clipped_loss.
+# The diffusion models went on from a first sitting in runs/first, stopped after 6,778 and 7,490 steps:
+# genlab train --config pretrained-diffusion --run runs/first/diffusion-mnist --set model.clipped_loss=false
 FURTHER = (
     " --set train.start_from=runs/first/diffusion-{} --set train.max_steps={} --set train.half_size_steps=0"
 )
@@ -142,7 +143,8 @@ def haze(names: Names) -> None:
         data = load_dataset(name.split("-")[1], "test")
         labels = torch.arange(FEW) % data.num_classes
         made = veil(sample_in_batches(load_pretrained(name), FEW, labels=labels))
-        print(f"{name}: {made:.1%}, of real images {veil(data.images):.1%}", flush=True)
+        real = veil(data.images)
+        print(f"{name}: {made:.1%} of the pixels of {FEW:,} images; real ones {real:.1%}", flush=True)
 
 
 def veil(images: torch.Tensor) -> float:
@@ -210,4 +212,7 @@ images.
 """
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except GenlabError as error:
+        raise SystemExit(str(error)) from None

@@ -36,7 +36,7 @@ their process mainly did, so that its memory is theirs.
 
 A move of a slider is timed in the kernel; [widget_latency.py](../widget_latency.py) times it from the key to
 the screen. What else was measured: [fair](fair/README.md), [judges](judges/README.md),
-[pretrained](pretrained/README.md).
+[pretrained](pretrained/README.md), [speedrun](speedrun/README.md).
 
 """
 

@@ -94,7 +94,7 @@ class DiffusionConfig(Settings):
         None,
         ge=0,
         description="0: class not heard, 1: as trained, more: truer and less varied; none: 2 where there "
-        "are classes",
+        "are classes, 1 for a model with a teacher",
     )
     guidance_interval: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = Field(
         None, description="times at which guidance above 1 acts, [300, 800] say, none: at all"
@@ -138,6 +138,16 @@ class DiffusionConfig(Settings):
             raise ValueError(
                 f"a model with a teacher draws in one step: set num_inference_steps to 1, not "
                 f"{self.num_inference_steps}"
+            )
+        if self.teacher is not None and self.timestep_spacing not in ("trailing", "karras"):
+            raise ValueError(
+                "a model with a teacher steps from pure noise, where timestep_spacing "
+                f"{self.timestep_spacing} does not begin: use trailing"
+            )
+        if self.teacher is not None and self.guidance_scale not in (None, 1):
+            raise ValueError(
+                "a model with a teacher has learned its guidance from it: set guidance_scale to 1, not "
+                f"{self.guidance_scale}"
             )
         if self.teacher is not None and self.prediction_type == "epsilon":
             raise ValueError(

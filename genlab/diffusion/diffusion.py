@@ -140,7 +140,8 @@ class Diffusion:
             null = self.num_classes
             return lambda x, t: network(x, t, None if null is None else torch.full_like(t, null))
         scale = self.config.guidance_scale if scale is None else scale
-        scale = GUIDANCE if scale is None else scale
+        if scale is None:
+            scale = GUIDANCE if self.config.teacher is None else 1  # a student learned it from its teacher
         if not 0 <= scale < inf:
             raise GenlabError(f"guidance_scale should be at least 0 and finite, got {scale}")
         return guided(network, labels, self.num_classes, scale, self.config.guidance_interval)
@@ -238,8 +239,10 @@ class Diffusion:
 
     @property
     def dials(self) -> tuple[Dial, ...]:
-        """Guidance, where there are classes; the sampler, and how many steps it makes."""
+        """Guidance, where there are classes; the sampler, and how many steps it makes. A student has none."""
         config, dials = self.config, list[Dial]()
+        if config.teacher is not None:
+            return ()
         if self.num_classes is not None:
             scale = GUIDANCE if config.guidance_scale is None else config.guidance_scale
             dials.append(Dial("guidance_scale", scale, low=0.0, high=max(8.0, scale), step=0.5))

@@ -91,6 +91,15 @@ def test_a_student_that_starts_as_a_teacher_of_one_step_has_nothing_to_learn() -
     torch.testing.assert_close(last.x.clamp(-1, 1), image, atol=1 / 255 + 1e-6, rtol=0)
 
 
+def test_a_student_has_learned_its_guidance_and_has_no_dials() -> None:
+    student, labels = diffusion(STUDENT | {"model.guidance_scale": None}), torch.arange(3)
+    noise = torch.randn(3, 1, 28, 28)
+    *_, usual = student.trajectory(3, labels=labels, noise=noise)
+    *_, plain = student.trajectory(3, labels=labels, noise=noise, guidance_scale=1.0)
+    assert torch.equal(usual.x, plain.x)
+    assert student.dials == ()
+
+
 def test_without_its_teacher_it_says_who_brings_it() -> None:
     with pytest.raises(GenlabError, match="its-teacher"):
         list(diffusion(STUDENT).losses(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64)))
@@ -110,6 +119,8 @@ def test_only_what_walks_can_be_imitated() -> None:
     [
         ({"model.num_inference_steps": 2}, "num_inference_steps"),
         ({"model.prediction_type": "epsilon"}, "prediction_type"),
+        ({"model.timestep_spacing": "leading"}, "timestep_spacing"),
+        ({"model.guidance_scale": 2.0}, "guidance_scale"),
     ],
 )
 def test_what_a_student_cannot_be(setting: dict[str, object], said: str) -> None:
