@@ -134,22 +134,24 @@ class DiffusionConfig(Settings):
 
     @model_validator(mode="after")
     def _a_student_makes_one_step(self) -> "DiffusionConfig":
-        if self.teacher is not None and self.num_inference_steps != 1:
+        if self.teacher is None:
+            return self
+        if self.num_inference_steps != 1:
             raise ValueError(
                 f"a model with a teacher draws in one step: set num_inference_steps to 1, not "
                 f"{self.num_inference_steps}"
             )
-        if self.teacher is not None and self.timestep_spacing not in ("trailing", "karras"):
+        if self.timestep_spacing not in ("trailing", "karras"):
             raise ValueError(
                 "a model with a teacher steps from pure noise, where timestep_spacing "
                 f"{self.timestep_spacing} does not begin: use trailing"
             )
-        if self.teacher is not None and self.guidance_scale not in (None, 1):
+        if self.guidance_scale not in (None, 1):
             raise ValueError(
                 "a model with a teacher has learned its guidance from it: set guidance_scale to 1, not "
                 f"{self.guidance_scale}"
             )
-        if self.teacher is not None and self.prediction_type == "epsilon":
+        if self.prediction_type == "epsilon":
             raise ValueError(
                 "a model with a teacher says what pure noise becomes: use prediction_type sample"
             )

@@ -62,8 +62,9 @@ def draw_ring(
         with torch.no_grad():
             called_real = torch.sigmoid(discriminator(torch.stack([x, y], dim=2)))[:, :, 0]
         low, high = called_real.min().item(), called_real.max().item()
-        sides, lighter = (-REACH, REACH, -REACH, REACH), high + (high - low)  # grey at most: points lie on it
-        axis.imshow(called_real.numpy(), extent=sides, origin="lower", cmap="Greys", vmin=low, vmax=lighter)
+        black = high + (high - low)  # out of reach, so that the ground is grey at most: points lie on it
+        sides = (-REACH, REACH, -REACH, REACH)
+        axis.imshow(called_real.numpy(), extent=sides, origin="lower", cmap="Greys", vmin=low, vmax=black)
     real = ring(500, torch.Generator().manual_seed(0))
     axis.scatter(real[:, 0], real[:, 1], s=1, color="#666666")
     axis.scatter(points[:, 0], points[:, 1], s=4, color=color, alpha=0.5, linewidths=0)
